@@ -1,0 +1,1 @@
+"""What Kong, its chart and its ingress controller read from files; knows nothing of how they were written."""
