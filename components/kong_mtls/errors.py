@@ -1,0 +1,18 @@
+"""The one error for input that can't work."""
+
+from collections.abc import Iterable
+
+import pulumi
+
+
+class InputError(pulumi.RunError, ValueError):
+    """An input that can't work: the message names the input, its value and what is allowed.
+
+    It is a ``pulumi.RunError``, so `pulumi up` prints the message alone, without a traceback
+    (pulumi/pulumi, sdk/python/cmd/pulumi-language-python-exec). The message never holds a secret.
+    """
+
+    @classmethod
+    def of(cls, problems: Iterable[str], heading: str) -> "InputError":
+        """One error for all problems found, each on a line of its own."""
+        return cls("\n  - ".join([heading, *problems]))

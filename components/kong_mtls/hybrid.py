@@ -1,0 +1,233 @@
+"""A whole hybrid deployment: one control plane, any number of data planes, and what the links need."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from . import names
+from .args import ClusterLinkArgs, SecretRefArgs
+from .cluster_certificate import ClusterCertificate, ClusterCertificateArgs
+from .control_plane import ControlPlane, ControlPlaneArgs
+from .data_plane import DataPlane, DataPlaneArgs
+from .database import ExternalDatabase, ExternalDatabaseArgs
+from .errors import InputError
+from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
+from .inputs import check_inputs
+from .license import License, LicenseArgs
+from .outputs import text
+from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
+from .resources import child_options
+from .values.database import DatabaseLinkArgs
+from .values.ingress_controller import IngressControllerArgs
+
+
+class KongHybrid(pulumi.ComponentResource):
+    """Kong Gateway in hybrid mode with mutual TLS between control plane and data planes.
+
+    Raises:
+        InputError: arguments that can't work, by name, before any resource is created.
+    """
+
+    cluster_endpoint: pulumi.Output[str]
+    """`host:port` that data planes connect to."""
+    telemetry_endpoint: pulumi.Output[str]
+    """`host:port` that data planes send telemetry to (Enterprise)."""
+    proxy_hosts: pulumi.Output[Mapping[str, str]]
+    """Host of each data plane's proxy Service, by the data plane's name."""
+    cluster_certificate_not_after: pulumi.Output[str]
+    """End of the cluster certificate's validity, RFC 3339; empty for an existing Secret."""
+
+    def __init__(self, name: str, args: KongHybridArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make everything, control plane first."""
+        super().__init__("kong-mtls:index:KongHybrid", name, {}, opts)
+        self._where = f'KongHybrid "{name}"'
+        check_inputs(KongHybridArgs, args, self._where)
+        self._name, self._args, self._child = name, args, child_options(self, opts)
+        self._edition = args.get("edition") or "enterprise"
+        self._control_plane: HybridControlPlaneArgs = args.get("control_plane") or {}
+        self._data_planes: list[HybridDataPlaneArgs] = list(args.get("data_planes") or [{"name": "dp"}])
+        self._check()
+        self._namespaces = self._make_namespaces()
+        licenses = self._license()
+        certificate = self._certificate()
+        control_plane = self._make_control_plane(licenses, certificate, self._database())
+        data_planes = {
+            plane["name"]: self._make_data_plane(plane, licenses, certificate, control_plane)
+            for plane in self._data_planes
+        }
+        self._export(control_plane, data_planes, certificate)
+
+    def _check(self) -> None:
+        seen: dict[str, str] = {}
+        problems = []
+        for plane in self._data_planes:
+            names.check_label(plane["name"], f"{self._where}: data_planes: name")
+            for what, value in (("name", plane["name"]), ("release_name", _release(plane))):
+                if seen.setdefault(f"{what} {value}", plane["name"]) is not plane["name"]:
+                    problems.append(f"data_planes: two of them have the {what} {value!r}")
+        if self._control_plane.get("release_name", "kong-cp") in {_release(plane) for plane in self._data_planes}:
+            problems.append("data_planes: one has the control plane's release_name")
+        if self._edition == "enterprise" and not self._args.get("license"):
+            problems.append(
+                "license: edition 'enterprise' needs the licence (data, file or existing_secret); "
+                "without one use edition 'oss'"
+            )
+        if self._edition == "oss" and self._args.get("license"):
+            problems.append("license: edition 'oss' reads none; leave it out, or use edition 'enterprise'")
+        if problems:
+            raise InputError.of(problems, f"{self._where}: the arguments can't be used:")
+
+    def _make_namespaces(self) -> dict[str, pulumi.Input[str]]:
+        """Every namespace once: created here, or there already."""
+        wanted: dict[str, bool] = {}
+        for spec, default in (
+            (self._control_plane, "kong"),
+            *((plane, "kong-dp") for plane in self._data_planes),
+        ):
+            namespace = spec.get("namespace") or default
+            names.check_label(namespace, f"{self._where}: namespace")
+            wanted[namespace] = wanted.get(namespace, True) and spec.get("create_namespace", True)
+        return {
+            namespace: kubernetes.core.v1.Namespace(
+                f"{self._name}-{namespace}", metadata={"name": namespace}, opts=self._child
+            ).metadata.name
+            if create
+            else namespace
+            for namespace, create in wanted.items()
+        }
+
+    def _fixed(self, fixed_name: str) -> dict[str, Any]:
+        return {"secret_name": fixed_name} if self._args.get("fixed_secret_names") else {}
+
+    def _license(self) -> Mapping[str, SecretRefArgs]:
+        if self._edition == "oss":
+            return {}
+        given = self._args.get("license") or {}
+        arguments: LicenseArgs = _joined({"namespaces": self._namespaces}, self._fixed(names.LICENSE_SECRET), given)
+        return License(f"{self._name}-license", arguments, self._child).refs
+
+    def _certificate(self) -> ClusterCertificate:
+        given = self._args.get("cluster") or {}
+        arguments: ClusterCertificateArgs = _joined(
+            {"namespaces": self._namespaces}, self._fixed(names.CLUSTER_SECRET), given
+        )
+        return ClusterCertificate(f"{self._name}-cluster-cert", arguments, self._child)
+
+    def _database(self) -> DatabaseLinkArgs:
+        given: dict[str, Any] = {**self._args["database"]}
+        development = given.pop("development", None)
+        namespace = self._namespaces[self._control_plane.get("namespace") or "kong"]
+        fixed = self._fixed("kong-postgres-password")
+        if development is not None:
+            if given:
+                raise InputError(f"{self._where}: database: development excludes {', '.join(sorted(given))}")
+            arguments: DevelopmentPostgresArgs = _joined({"namespace": namespace}, fixed, development)
+            return DevelopmentPostgres(f"{self._name}-postgres", arguments, self._child).link
+        if not given.get("host"):
+            raise InputError(f"{self._where}: database: needs host, or development for a small Postgres of its own")
+        external: ExternalDatabaseArgs = _joined({"namespace": namespace}, fixed, given)
+        return ExternalDatabase(f"{self._name}-database", external, self._child).link
+
+    def _make_control_plane(
+        self,
+        licenses: Mapping[str, SecretRefArgs],
+        certificate: ClusterCertificate,
+        database: DatabaseLinkArgs,
+    ) -> ControlPlane:
+        spec = self._control_plane
+        key = spec.get("namespace") or "kong"
+        controller: IngressControllerArgs = {"publish_service": self._publish_service()}
+        controller |= spec.get("ingress_controller") or {}
+        cluster: ClusterLinkArgs = {"certificate": certificate.refs[key]}
+        arguments: ControlPlaneArgs = {
+            "namespace": self._namespaces[key],
+            "cluster": cluster,
+            "database": database,
+            "edition": self._edition,
+            "image": spec.get("image") or self._args.get("image") or {},
+            "ingress_controller": controller,
+            "chart": self._args.get("chart") or {},
+        }
+        arguments |= _chosen(
+            spec,
+            "release_name",
+            "without_ingress_controller",
+            "pods",
+            "cluster_service",
+            "telemetry_service",
+            "skip_crds",
+            "values",
+        )
+        if key in licenses:
+            arguments["license_secret"] = licenses[key]
+        return ControlPlane(f"{self._name}-cp", arguments, self._child)
+
+    def _publish_service(self) -> pulumi.Input[str]:
+        """The Service whose address Ingresses report: the first data plane's."""
+        first = self._data_planes[0]
+        service = names.service(_release(first), "proxy")
+        namespace = self._namespaces[first.get("namespace") or "kong-dp"]
+        result: pulumi.Input[str] = text("{namespace}/{service}", namespace=namespace, service=service)
+        return result
+
+    def _make_data_plane(
+        self,
+        spec: HybridDataPlaneArgs,
+        licenses: Mapping[str, SecretRefArgs],
+        certificate: ClusterCertificate,
+        control_plane: ControlPlane,
+    ) -> DataPlane:
+        key = spec.get("namespace") or "kong-dp"
+        arguments: DataPlaneArgs = {
+            "namespace": self._namespaces[key],
+            "control_plane": {
+                "cluster_host": control_plane.cluster_host,
+                "telemetry_host": control_plane.telemetry_host,
+            },
+            "cluster": {"certificate": certificate.refs[key]},
+            "edition": self._edition,
+            "release_name": _release(spec),
+            "image": spec.get("image") or self._args.get("image") or {},
+            "chart": self._args.get("chart") or {},
+        }
+        arguments |= _chosen(spec, "server_certificate", "proxy", "pods", "values")
+        if key in licenses:
+            arguments["license_secret"] = licenses[key]
+        # It gets ready only with a configuration, which it has from the control plane.
+        after = pulumi.ResourceOptions(parent=self, depends_on=[control_plane.release])
+        return DataPlane(f"{self._name}-{spec['name']}", arguments, after)
+
+    def _export(
+        self,
+        control_plane: ControlPlane,
+        data_planes: Mapping[str, DataPlane],
+        certificate: ClusterCertificate,
+    ) -> None:
+        self.cluster_endpoint = control_plane.cluster_host.apply(lambda host: f"{host}:{names.CLUSTER_PORT}")
+        self.telemetry_endpoint = control_plane.telemetry_host.apply(lambda host: f"{host}:{names.TELEMETRY_PORT}")
+        self.proxy_hosts = pulumi.Output.all(**{name: plane.proxy_host for name, plane in data_planes.items()})
+        self.cluster_certificate_not_after = certificate.not_after
+        self.register_outputs(
+            {
+                "cluster_endpoint": self.cluster_endpoint,
+                "telemetry_endpoint": self.telemetry_endpoint,
+                "proxy_hosts": self.proxy_hosts,
+                "cluster_certificate_not_after": self.cluster_certificate_not_after,
+            }
+        )
+
+
+def _release(plane: HybridDataPlaneArgs) -> str:
+    return plane.get("release_name") or f"kong-{plane['name']}"
+
+
+def _joined(*parts: Mapping[str, Any]) -> Any:
+    """One mapping, later parts over earlier ones; its keys are checked where it is used."""
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def _chosen(spec: Mapping[str, Any], *keys: str) -> Any:
+    """The keys that are given."""
+    return {key: spec[key] for key in keys if spec.get(key) is not None}

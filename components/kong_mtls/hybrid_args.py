@@ -1,0 +1,146 @@
+"""Arguments of a whole hybrid deployment."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import pulumi
+from typing_extensions import NotRequired
+
+from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
+from .values.data_plane import ProxyArgs
+from .values.database import DatabaseTlsArgs, PasswordSecretArgs
+from .values.ingress_controller import IngressControllerArgs
+
+
+class HybridLicenseArgs(TypedDict):
+    """Exactly one of them."""
+
+    data: NotRequired[pulumi.Input[str]]
+    """The licence, a JSON document. Secret."""
+    file: NotRequired[str]
+    """A file with the licence."""
+    existing_secret: NotRequired[str]
+    """A Secret of this name, with key `license`, that exists in every namespace of the deployment."""
+
+
+class HybridClusterArgs(TypedDict):
+    """The link between control plane and data planes."""
+
+    validity_hours: NotRequired[int]
+    """Shared certificate made here: default 26280 (1095 days)."""
+    early_renewal_hours: NotRequired[int]
+    """Shared certificate made here: replaced this long before its end; default 720 (30 days)."""
+    certificate_pem: NotRequired[pulumi.Input[str]]
+    """A shared certificate of your own, in PEM."""
+    private_key_pem: NotRequired[pulumi.Input[str]]
+    """Its private key. Secret."""
+    existing_secret: NotRequired[str]
+    """A TLS Secret of this name that exists in every namespace of the deployment."""
+
+
+class HybridPostgresArgs(TypedDict):
+    """A Postgres for development."""
+
+    image: NotRequired[str]
+    """Default `postgres:17.6`."""
+    storage: NotRequired[str]
+    """Size of its volume; default `1Gi`."""
+    storage_class: NotRequired[str]
+    """A StorageClass; default the cluster's."""
+
+
+class HybridDatabaseArgs(TypedDict):
+    """An external Postgres (`host`), or a small one for development (`development: {}`)."""
+
+    development: NotRequired[HybridPostgresArgs]
+    """Run a small Postgres here, for development."""
+    host: NotRequired[pulumi.Input[str]]
+    """External: host name or address."""
+    port: NotRequired[pulumi.Input[int]]
+    """External: default 5432."""
+    user: NotRequired[pulumi.Input[str]]
+    """External: default `kong`."""
+    database: NotRequired[pulumi.Input[str]]
+    """External: default `kong`."""
+    password: NotRequired[pulumi.Input[str]]
+    """External: the password. Secret."""
+    password_secret: NotRequired[PasswordSecretArgs]
+    """External: an existing Secret with the password."""
+    tls: NotRequired[DatabaseTlsArgs]
+    """External: TLS; verified unless said otherwise."""
+    without_tls: NotRequired[bool]
+    """External: connect in clear; default false."""
+
+
+class HybridControlPlaneArgs(TypedDict):
+    """The control plane of the deployment."""
+
+    namespace: NotRequired[str]
+    """Default `kong`."""
+    create_namespace: NotRequired[bool]
+    """Default true; false when it is there already."""
+    release_name: NotRequired[str]
+    """Default `kong-cp`."""
+    image: NotRequired[ImageArgs]
+    """Default: the deployment's image."""
+    ingress_controller: NotRequired[IngressControllerArgs]
+    """The ingress controller; its publish service is the first data plane's proxy unless given."""
+    without_ingress_controller: NotRequired[bool]
+    """Leave the ingress controller out; default false."""
+    pods: NotRequired[PodsArgs]
+    """Number, size and place of its pods."""
+    cluster_service: NotRequired[ServiceArgs]
+    """The Service that data planes connect to; default ClusterIP."""
+    telemetry_service: NotRequired[ServiceArgs]
+    """The Service for telemetry (Enterprise); default ClusterIP."""
+    skip_crds: NotRequired[bool]
+    """Leave out the chart's CRDs, where they are installed already; default false."""
+    values: NotRequired[Mapping[str, Any]]
+    """Your own Helm values, merged over the component's."""
+
+
+class HybridDataPlaneArgs(TypedDict):
+    """One data plane of the deployment."""
+
+    name: str
+    """Its name within the deployment; it goes into names of resources and, as `kong-<name>`, of the release."""
+    namespace: NotRequired[str]
+    """Default `kong-dp`."""
+    create_namespace: NotRequired[bool]
+    """Default true; false when it is there already."""
+    release_name: NotRequired[str]
+    """Default `kong-<name>`."""
+    image: NotRequired[ImageArgs]
+    """Default: the deployment's image."""
+    server_certificate: NotRequired[SecretRefArgs]
+    """TLS Secret shown to clients where no other matches."""
+    proxy: NotRequired[ProxyArgs]
+    """Its public Service."""
+    pods: NotRequired[PodsArgs]
+    """Number, size and place of its pods."""
+    values: NotRequired[Mapping[str, Any]]
+    """Your own Helm values, merged over the component's."""
+
+
+class KongHybridArgs(TypedDict):
+    """A deployment; everything has a default but the licence (or edition `oss`) and the database."""
+
+    database: HybridDatabaseArgs
+    """The control plane's Postgres."""
+    edition: NotRequired[str]
+    """`enterprise` (default) or `oss`."""
+    license: NotRequired[HybridLicenseArgs]
+    """The Enterprise licence; needed with edition `enterprise`."""
+    image: NotRequired[ImageArgs]
+    """The gateway's image, for all releases."""
+    cluster: NotRequired[HybridClusterArgs]
+    """The link between control plane and data planes; default: shared mode with a certificate made here."""
+    control_plane: NotRequired[HybridControlPlaneArgs]
+    """The control plane."""
+    data_planes: NotRequired[Sequence[HybridDataPlaneArgs]]
+    """The data planes; default one, `dp`."""
+    chart: NotRequired[ChartArgs]
+    """The chart, and how it is installed."""
+    fixed_secret_names: NotRequired[bool]
+    """Use the names of Kong's guides (`kong-enterprise-license`, `kong-cluster-cert`); default false: Pulumi names the
+    Secrets, which is safe under any provider. Set it where the provider has `enableSecretMutable`."""

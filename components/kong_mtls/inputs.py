@@ -1,0 +1,106 @@
+"""Checks of component arguments against their ``TypedDict``: unknown and missing keys, said by name.
+
+A misspelt key in a plain dictionary would otherwise be dropped without a word, and with it what it was meant to
+secure.
+"""
+
+import difflib
+import typing
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Union, get_args, get_origin
+
+import pulumi
+from typing_extensions import NotRequired, is_typeddict
+
+from .errors import InputError
+
+
+@cache
+def _fields(shape: type) -> dict[str, tuple[Any, bool]]:
+    """Field -> (type, required) of a TypedDict."""
+    fields: dict[str, tuple[Any, bool]] = {}
+    for base in reversed([*getattr(shape, "__orig_bases__", ()), shape]):
+        if not is_typeddict(base):
+            continue
+        for name, hint in typing.get_type_hints(base, include_extras=True).items():
+            if get_origin(hint) is NotRequired:
+                fields[name] = (get_args(hint)[0], False)
+            else:
+                fields[name] = (hint, True)
+    return fields
+
+
+def _shapes(hint: Any) -> list[type]:
+    """The TypedDicts a value of this type may be (Input[X] is a union that has X among its members)."""
+    if is_typeddict(hint):
+        return [hint]
+    if get_origin(hint) is Union:
+        return [shape for member in get_args(hint) for shape in _shapes(member)]
+    return []
+
+
+def _item_hint(hint: Any) -> Any | None:
+    """The type of the items of a sequence type, or None."""
+    if get_origin(hint) is Union:
+        found = [item for member in get_args(hint) if (item := _item_hint(member)) is not None]
+        return found[0] if found else None
+    origin = get_origin(hint)
+    if isinstance(origin, type) and issubclass(origin, Sequence):
+        return get_args(hint)[0]
+    return None
+
+
+def check_inputs(shape: type, args: Mapping[str, Any], where: str) -> None:
+    """Refuse keys that the TypedDict ``shape`` doesn't have, and miss none that it requires, at every depth.
+
+    Args:
+        shape: the component's args type.
+        args: what the caller gave.
+        where: how to name it in messages, such as ``KongHybrid "kong"``.
+
+    Raises:
+        InputError: all problems in one message.
+    """
+    problems: list[str] = []
+    _collect(shape, args, "", problems)
+    if problems:
+        raise InputError.of(problems, f"{where}: the arguments can't be used:")
+
+
+def _collect(shape: type, args: Any, path: str, problems: list[str]) -> None:
+    if isinstance(args, pulumi.Output):
+        return  # what only the engine knows is checked where it is used
+    if not isinstance(args, Mapping):
+        problems.append(f"{path or 'args'}: a mapping is needed, not {type(args).__name__}")
+        return
+    fields = _fields(shape)
+    for key in args:
+        if key not in fields:
+            close = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"allowed: {', '.join(sorted(fields))}"
+            problems.append(f"{path}{key}: unknown; {hint}")
+    for key, (hint, required) in fields.items():
+        value = args.get(key)
+        if value is None:
+            if required:
+                problems.append(f"{path}{key}: missing")
+            continue
+        for inner in _shapes(hint):
+            _collect(inner, value, f"{path}{key}.", problems)
+        item = _item_hint(hint)
+        if item is not None and isinstance(value, Sequence) and not isinstance(value, str):
+            for index, element in enumerate(value):
+                for inner in _shapes(item):
+                    _collect(inner, element, f"{path}{key}[{index}].", problems)
+
+
+def choice(value: str, allowed: Sequence[str], what: str) -> str:
+    """The value, when it is one of those allowed.
+
+    Raises:
+        InputError: naming the input, the value and what is allowed.
+    """
+    if value not in allowed:
+        raise InputError(f"{what}: {value!r} is not known; allowed: {', '.join(allowed)}")
+    return value

@@ -1,0 +1,1 @@
+"""Certificates, trust and rotation, free of any gateway's names."""

@@ -1,0 +1,100 @@
+"""Secrets that Kong, its controller or a pod reads.
+
+A Secret with a fixed name whose data changes is *replaced* by the Kubernetes provider, deleted first, unless the
+provider's ``enableSecretMutable`` is on; for that moment it is gone, and a pod that starts then can't mount it.
+So a component left to itself lets Pulumi name the Secret: the successor exists before its readers move over, and
+the old one goes last. Where the setting is on, fixed names are updated in place
+(pulumi-kubernetes, provider configuration, ``enableSecretMutable``).
+"""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+import pulumi_random as random
+
+from . import names
+from .args import SecretRefArgs
+from .outputs import digest
+
+TLS_TYPE = "kubernetes.io/tls"
+
+
+def make_secret(
+    resource_name: str,
+    *,
+    namespace: pulumi.Input[str],
+    data: Mapping[str, pulumi.Input[str]],
+    fixed_name: str | None,
+    what: str,
+    secret_type: str = "Opaque",  # noqa: S107  # the kind of Secret
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    opts: pulumi.ResourceOptions,
+) -> kubernetes.core.v1.Secret:
+    """A Secret; its values are secret to the engine too.
+
+    Args:
+        resource_name: the logical name, and the stem of the object's name when it isn't fixed.
+        fixed_name: the object's own name, or None to have Pulumi name it.
+        what: how to name it in a message.
+    """
+    if fixed_name is not None:
+        names.check_label(fixed_name, what)
+        _warn_unless_mutable(fixed_name, opts)
+    metadata = kubernetes.meta.v1.ObjectMetaArgs(
+        namespace=namespace, name=fixed_name, labels=labels, annotations=annotations
+    )
+    return kubernetes.core.v1.Secret(
+        resource_name,
+        metadata=metadata,
+        type=secret_type,
+        string_data={key: pulumi.Output.secret(value) for key, value in data.items()},
+        opts=opts,
+    )
+
+
+def tls_secret(
+    resource_name: str,
+    *,
+    namespace: pulumi.Input[str],
+    certificate_pem: pulumi.Input[str],
+    private_key_pem: pulumi.Input[str],
+    fixed_name: str | None,
+    what: str,
+    opts: pulumi.ResourceOptions,
+) -> SecretRefArgs:
+    """A Secret of type kubernetes.io/tls, and how its readers refer to it."""
+    secret = make_secret(
+        resource_name,
+        namespace=namespace,
+        data={"tls.crt": certificate_pem, "tls.key": private_key_pem},
+        fixed_name=fixed_name,
+        what=what,
+        secret_type=TLS_TYPE,
+        opts=opts,
+    )
+    # The certificate changes whenever its key does, and is public.
+    return {"name": secret.metadata.name, "checksum": digest(certificate_pem)}
+
+
+def change_marker(resource_name: str, value: pulumi.Input[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
+    """A text that changes when the secret ``value`` does, and gives nothing away of it.
+
+    It is random, and made anew when its keeper changes: a digest of a short password could be guessed.
+    """
+    keeper = pulumi.Output.secret(value)
+    marker = random.RandomId(resource_name, byte_length=8, keepers={"value": keeper}, opts=opts)
+    return pulumi.Output.unsecret(marker.hex)
+
+
+def _warn_unless_mutable(fixed_name: str, opts: pulumi.ResourceOptions) -> None:
+    explicit = opts.provider is not None or opts.providers
+    if not explicit and pulumi.Config("kubernetes").get_bool("enableSecretMutable"):
+        return
+    why = "the provider is given explicitly" if explicit else "kubernetes:enableSecretMutable is not 'true'"
+    pulumi.log.warn(
+        f"Secret {fixed_name!r} has a fixed name and {why}: unless the provider has enableSecretMutable, a changed "
+        "certificate deletes the Secret before it makes the new one. Set `pulumi config set "
+        "kubernetes:enableSecretMutable true`, or leave the name to Pulumi.",
+    )

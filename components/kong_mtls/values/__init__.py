@@ -1,0 +1,1 @@
+"""Helm values for the Kong chart, built by pure functions from typed arguments."""

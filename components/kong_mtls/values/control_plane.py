@@ -1,0 +1,120 @@
+"""Values of a control-plane release."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from .. import names
+from ..args import ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
+from ..errors import InputError
+from . import pods as shared
+from .database import DatabaseLinkArgs, database_env
+from .ingress_controller import IngressControllerArgs, ingress_controller_values
+from .merge import merge
+
+PROTECTED: Mapping[str, str] = {
+    **shared.PROTECTED,
+    "cluster": "the data planes connect to this Service and port",
+    "clustertelemetry": "the data planes connect to this Service and port",
+    "env.cluster_allowed_common_names": "set `cluster.allowed_common_names`",
+    "env.cluster_listen": "the data planes connect to port 8005",
+    "env.cluster_telemetry_listen": "the data planes connect to port 8006",
+    "env.admin_listen": "a control plane needs its Admin API, and the ingress controller finds it on 8444",
+    "env.pg_ssl": "set `database.tls`",
+    "env.pg_ssl_verify": "set `database.tls`",
+    "env.pg_host": "set `database.host`",
+    "env.pg_password": "set `database.password_secret`",
+    "ingressController.enabled": "set `ingress_controller`",
+    "proxy.enabled": "a control plane carries no traffic",
+}
+
+
+def control_plane_values(
+    *,
+    edition: str,
+    image: ImageArgs,
+    license_secret: SecretRefArgs | None,
+    cluster: ClusterLinkArgs,
+    database: DatabaseLinkArgs,
+    ingress_controller: IngressControllerArgs | None,
+    pods: PodsArgs,
+    cluster_service: ServiceArgs,
+    telemetry_service: ServiceArgs,
+    hooks: bool,
+    user_values: Mapping[str, Any],
+    what: str,
+) -> dict[str, Any]:
+    """Everything the control plane's release sets.
+
+    Sources: Kong/charts charts/kong/README.md ("Hybrid mode"), values.yaml; Kong docs, "Hybrid mode setup".
+
+    Args:
+        ingress_controller: None leaves the controller out: the control plane is then configured through its
+            Admin API by other means.
+        hooks: whether the migration Jobs around an upgrade run; Helm waits for them.
+        user_values: the user's own, merged last.
+        what: how messages name the user's values.
+
+    Raises:
+        InputError: what can't work, by name.
+    """
+    files = shared.Files()
+    enterprise = shared.license_values(edition, license_secret, files)
+    env: dict[str, pulumi.Input[Any]] = {
+        "role": "control_plane",
+        **shared.cluster_env(cluster, files),
+        **_allowed_names(edition, cluster),
+        **database_env(database, files),
+    }
+    values: dict[str, Any] = {
+        "image": shared.image_values(edition, image),
+        "env": env,
+        "cluster": {
+            "enabled": True,
+            "tls": {"enabled": True},
+            **shared.service_values(cluster_service, "ClusterIP"),
+        },
+        # A control plane takes no traffic, and Kong Manager stays off unless the user's values ask for it.
+        "proxy": {"enabled": False},
+        "manager": {"enabled": False},
+        "portal": {"enabled": False},
+        "portalapi": {"enabled": False},
+        # The controller runs beside the gateway and reaches the Admin API on localhost.
+        "admin": {"enabled": False},
+        "ingressController": ingress_controller_values(ingress_controller),
+        **files.values(),
+        **shared.pods_values(pods, files),
+    }
+    if edition == "enterprise":
+        values["enterprise"] = enterprise
+        # The telemetry listener is opened for Enterprise only.
+        values["clustertelemetry"] = {
+            "enabled": True,
+            "tls": {"enabled": True},
+            **shared.service_values(telemetry_service, "ClusterIP"),
+        }
+    if not hooks:
+        values["migrations"] = {"preUpgrade": False, "postUpgrade": False}
+    return merge(values, user_values, PROTECTED, what)
+
+
+def _allowed_names(edition: str, cluster: ClusterLinkArgs) -> dict[str, str]:
+    mode, allowed = shared.cluster_mode(cluster), cluster.get("allowed_common_names")
+    if mode != "pki_check_cn":
+        if allowed:
+            raise InputError(f"cluster.allowed_common_names: only checked with mtls 'pki_check_cn', not with {mode!r}")
+        return {}
+    if edition != "enterprise":
+        raise InputError("cluster.mtls: 'pki_check_cn' needs edition 'enterprise'; with 'oss' use 'pki'")
+    if not allowed:
+        raise InputError("cluster.allowed_common_names: 'pki_check_cn' needs the common names that may join")
+    return {"cluster_allowed_common_names": ",".join(allowed)}
+
+
+def endpoints(release: str, namespace: pulumi.Input[str]) -> tuple[pulumi.Input[str], pulumi.Input[str]]:
+    """Hosts of the cluster and the telemetry Service."""
+    return (
+        names.service_host(release, "cluster", namespace),
+        names.service_host(release, "clustertelemetry", namespace),
+    )

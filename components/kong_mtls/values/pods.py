@@ -1,0 +1,257 @@
+"""Values that control plane and data plane have in common: image, pods, files, licence, cluster link."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+from .. import names
+from ..args import ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs, TrustRefArgs
+from ..errors import InputError
+from ..inputs import choice
+
+EDITIONS = ("enterprise", "oss")
+CLUSTER_MODES = ("shared", "pki", "pki_check_cn")
+
+_DEFAULT_IMAGES = {"enterprise": ("kong/kong-gateway", "3.10"), "oss": ("kong", "3.9")}
+_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.\d+){0,2}(?:[-+][0-9A-Za-z.-]+)?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass
+class Files:
+    """Secrets and ConfigMaps a release's pods read as files, and what makes the pods roll when they change."""
+
+    secrets: list[Any] = field(default_factory=list)
+    config_maps: list[dict[str, Any]] = field(default_factory=list)
+    checksums: dict[str, pulumi.Input[str]] = field(default_factory=dict)
+
+    def secret(self, ref: SecretRefArgs, role: str) -> pulumi.Input[str]:
+        """Mount a Secret, and return its name for ``names.secret_path``."""
+        name = ref["name"]
+        if not any(mounted is name or _equal(mounted, name) for mounted in self.secrets):
+            self.secrets.append(name)
+        self.note(ref, role)
+        return name
+
+    def trust(self, ref: TrustRefArgs, role: str) -> str:
+        """Mount a trust bundle, and return the path of its PEM file."""
+        directory = names.trust_directory(role)
+        self.config_maps.append({"name": ref["name"], "mountPath": directory})
+        self.note(ref, f"{role}-trust")
+        return f"{directory}/{ref.get('key') or 'ca.crt'}"
+
+    def note(self, ref: SecretRefArgs | TrustRefArgs, role: str) -> None:
+        """Make the pods roll when what ``ref`` names changes."""
+        checksum = ref.get("checksum")
+        if checksum is not None:
+            self.checksums[f"checksum/{role}"] = checksum
+
+    def values(self) -> dict[str, Any]:
+        """The chart's values for the mounts."""
+        mounts: dict[str, Any] = {}
+        if self.secrets:
+            mounts["secretVolumes"] = list(self.secrets)
+        if self.config_maps:
+            mounts["extraConfigMaps"] = list(self.config_maps)
+        return mounts
+
+
+def _equal(left: Any, right: Any) -> bool:
+    return isinstance(left, str) and isinstance(right, str) and left == right
+
+
+def gateway_version(edition: str, image: ImageArgs) -> tuple[int, int]:
+    """Major and minor version of the gateway, read from the tag as the chart reads it."""
+    found = _VERSION.fullmatch(image.get("tag") or _DEFAULT_IMAGES[edition][1])
+    if found is None:
+        raise InputError(
+            f"image.tag: {image.get('tag')!r} is no version; the chart reads the gateway's version from the tag, so "
+            "give one such as '3.10.0.2' (and image.digest to pin it); names like 'latest' can't be used"
+        )
+    return int(found[1]), int(found[2])
+
+
+def image_values(edition: str, image: ImageArgs) -> dict[str, Any]:
+    """Repository and tag; with a digest also ``unifiedRepoTag``, which is then the image used.
+
+    Raises:
+        InputError: a tag that is no version, or a digest that is none.
+    """
+    choice(edition, EDITIONS, "edition")
+    gateway_version(edition, image)
+    repository, tag = _DEFAULT_IMAGES[edition]
+    repository = image.get("repository") or repository
+    values: dict[str, Any] = {"repository": repository, "tag": image.get("tag") or tag}
+    digest = image.get("digest")
+    if digest:
+        if not _DIGEST.fullmatch(digest):
+            raise InputError(f"image.digest: {digest!r} is no digest; allowed: sha256: and 64 hex digits")
+        values["unifiedRepoTag"] = f"{repository}@{digest}"
+    if image.get("pull_secrets"):
+        values["pullSecrets"] = list(image["pull_secrets"])
+    return values
+
+
+def pods_values(pods: PodsArgs, files: Files) -> dict[str, Any]:
+    """Replicas, resources, budget, placement, and an update that never takes a serving pod before its successor.
+
+    Raises:
+        InputError: counts or combinations that the chart or Kubernetes refuses.
+    """
+    values: dict[str, Any] = {
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    }
+    least = _scaling(pods, values)
+    _budget(pods, least, values)
+    for key, chart_key in (
+        ("resources", "resources"),
+        ("node_selector", "nodeSelector"),
+        ("tolerations", "tolerations"),
+        ("affinity", "affinity"),
+        ("topology_spread_constraints", "topologySpreadConstraints"),
+        ("priority_class_name", "priorityClassName"),
+        ("labels", "podLabels"),
+    ):
+        if pods.get(key):
+            values[chart_key] = pods[key]  # type: ignore[literal-required]
+    annotations = {**(pods.get("annotations") or {}), **files.checksums}
+    if annotations:
+        values["podAnnotations"] = annotations
+    return values
+
+
+def _scaling(pods: PodsArgs, values: dict[str, Any]) -> int:
+    """Write replicas or autoscaling; return the least number of pods."""
+    autoscaling = pods.get("autoscaling")
+    replicas = pods.get("replicas")
+    if autoscaling is None:
+        count = 1 if replicas is None else replicas
+        if count < 1:
+            raise InputError(f"pods.replicas: {count} can't serve; allowed: 1 or more")
+        values["replicaCount"] = count
+        return count
+    if replicas is not None:
+        raise InputError(f"pods.replicas: {replicas} is not used with pods.autoscaling; give min_replicas there")
+    least, most = autoscaling.get("min_replicas", 2), autoscaling.get("max_replicas", 5)
+    if not 1 <= least <= most:
+        raise InputError(f"pods.autoscaling: min_replicas {least} and max_replicas {most}; needed: 1 <= min <= max")
+    if not (pods.get("resources") or {}).get("requests"):
+        raise InputError("pods.autoscaling: needs pods.resources.requests: a share of no request can't be measured")
+    percent = autoscaling.get("target_cpu_percent", 80)
+    target = {"type": "Utilization", "averageUtilization": percent}
+    values["autoscaling"] = {
+        "enabled": True,
+        "minReplicas": least,
+        "maxReplicas": most,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+    }
+    return least
+
+
+def _budget(pods: PodsArgs, least: int, values: dict[str, Any]) -> None:
+    given = pods.get("disruption_budget")
+    if least < 2:
+        if given is not None:
+            raise InputError("pods.disruption_budget: needs at least 2 pods; with one the chart refuses it")
+        return
+    budget = given or {}
+    if budget.get("min_available") and budget.get("max_unavailable"):
+        raise InputError("pods.disruption_budget: min_available and max_unavailable exclude each other")
+    if budget.get("min_available"):
+        values["podDisruptionBudget"] = {"enabled": True, "minAvailable": budget["min_available"]}
+    else:
+        values["podDisruptionBudget"] = {
+            "enabled": True,
+            "maxUnavailable": budget.get("max_unavailable") or 1,
+        }
+
+
+def service_values(service: ServiceArgs, default_type: str) -> dict[str, Any]:
+    """Type, annotations and reach of one of the chart's Services."""
+    kind = choice(service.get("type") or default_type, ("ClusterIP", "NodePort", "LoadBalancer"), "service type")
+    values: dict[str, Any] = {"type": kind}
+    for key, chart_key in (
+        ("annotations", "annotations"),
+        ("load_balancer_source_ranges", "loadBalancerSourceRanges"),
+        ("external_traffic_policy", "externalTrafficPolicy"),
+    ):
+        if service.get(key):
+            values[chart_key] = service[key]  # type: ignore[literal-required]
+    return values
+
+
+def license_values(edition: str, license_secret: SecretRefArgs | None, files: Files) -> dict[str, Any]:
+    """Enterprise switch and licence.
+
+    Both releases need it: with the environment variable the chart sets, a control plane doesn't pass the licence
+    on, and a data plane without one skips Enterprise plugins and lets requests pass (Kong docs, "Enterprise
+    licenses").
+
+    Raises:
+        InputError: Enterprise without a licence Secret, or a licence Secret without Enterprise.
+    """
+    if edition == "oss":
+        if license_secret is not None:
+            raise InputError("license_secret: edition 'oss' reads no licence; leave it out or use edition 'enterprise'")
+        return {}
+    if license_secret is None:
+        raise InputError(
+            "license_secret: edition 'enterprise' needs one; without it Enterprise plugins are skipped and requests "
+            "pass unauthenticated. Give the licence, or use edition 'oss'"
+        )
+    files.note(license_secret, "license")
+    return {"enabled": True, "license_secret": license_secret["name"]}
+
+
+def cluster_env(cluster: ClusterLinkArgs, files: Files) -> dict[str, pulumi.Input[str]]:
+    """Environment of either end of the cluster link (Kong docs, "Hybrid mode", ``cluster_*`` settings).
+
+    Raises:
+        InputError: pki without trust, or shared mode with it.
+    """
+    mode = choice(cluster.get("mtls") or "shared", CLUSTER_MODES, "cluster.mtls")
+    name = files.secret(cluster["certificate"], "cluster-cert")
+    env: dict[str, pulumi.Input[str]] = {
+        "cluster_mtls": mode,
+        "cluster_cert": names.secret_path(name, "tls.crt"),
+        "cluster_cert_key": names.secret_path(name, "tls.key"),
+    }
+    trust = cluster.get("trust")
+    if mode == "shared":
+        if trust is not None:
+            raise InputError("cluster.trust: shared mode trusts the one certificate; trust is for pki and pki_check_cn")
+    elif trust is None:
+        raise InputError(f"cluster.trust: cluster.mtls {mode!r} needs the CA certificates that the other end is under")
+    else:
+        env["cluster_ca_cert"] = files.trust(trust, "cluster")
+    depth = cluster.get("verify_depth")
+    if depth is not None:
+        env["lua_ssl_verify_depth"] = str(depth)
+    return env
+
+
+def cluster_mode(cluster: ClusterLinkArgs) -> str:
+    """The mode, `shared` when not given."""
+    return cluster.get("mtls") or "shared"
+
+
+PROTECTED: Mapping[str, str] = {
+    "nameOverride": "names of Services and host names are computed from the release's name",
+    "fullnameOverride": "names of Services and host names are computed from the release's name",
+    "namespace": "the namespace is the component's `namespace`",
+    "deployment.kong.enabled": "the release would run no gateway",
+    "env.role": "the role is what the component is for",
+    "env.database": "the role decides it: a data plane has none, a control plane has Postgres",
+    "env.cluster_mtls": "both ends must use one mode: set `cluster.mtls`",
+    "env.cluster_cert": "the cluster link's certificate is `cluster.certificate`",
+    "env.cluster_cert_key": "the cluster link's certificate is `cluster.certificate`",
+    "env.cluster_ca_cert": "the cluster link's trust is `cluster.trust`",
+    "env.lua_ssl_verify_depth": "set `cluster.verify_depth`",
+    "enterprise.enabled": "set `edition`",
+    "enterprise.license_secret": "set `license_secret`: a data plane without a licence lets requests pass",
+    "certificates.enabled": "the chart's own certificates would take the place of the component's",
+}
+"""What the user's own values can't change on either release, and why."""
