@@ -5,7 +5,8 @@ from .control_plane import ControlPlane, ControlPlaneArgs
 from .data_plane import DataPlane, DataPlaneArgs
 from .database import ExternalDatabase, ExternalDatabaseArgs
 from .errors import InputError
-from .hybrid import KongHybrid, KongHybridArgs
+from .hybrid import KongHybrid
+from .hybrid_args import KongHybridArgs
 from .license import License, LicenseArgs
 from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 

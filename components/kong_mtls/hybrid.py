@@ -1,7 +1,7 @@
 """A whole hybrid deployment: one control plane, any number of data planes, and what the links need."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -14,6 +14,7 @@ from .data_plane import DataPlane, DataPlaneArgs
 from .database import ExternalDatabase, ExternalDatabaseArgs
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
+from .hybrid_checks import data_planes, problems, release_name
 from .inputs import check_inputs
 from .license import License, LicenseArgs
 from .outputs import text
@@ -21,6 +22,15 @@ from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 from .resources import child_options
 from .values.database import DatabaseLinkArgs
 from .values.ingress_controller import IngressControllerArgs
+
+
+class ProxyEndpoint(TypedDict):
+    """Where clients reach a data plane."""
+
+    host: str
+    """Host of its proxy Service."""
+    https_port: int
+    """Its HTTPS port."""
 
 
 class KongHybrid(pulumi.ComponentResource):
@@ -34,9 +44,11 @@ class KongHybrid(pulumi.ComponentResource):
     """`host:port` that data planes connect to."""
     telemetry_endpoint: pulumi.Output[str]
     """`host:port` that data planes send telemetry to (Enterprise)."""
-    proxy_hosts: pulumi.Output[Mapping[str, str]]
-    """Host of each data plane's proxy Service, by the data plane's name."""
-    cluster_certificate_not_after: pulumi.Output[str]
+    proxies: pulumi.Output[Mapping[str, ProxyEndpoint]]
+    """Where clients reach each data plane inside the cluster, by the data plane's name."""
+    cluster_not_before: pulumi.Output[str]
+    """Start of the cluster certificate's validity, RFC 3339; empty for an existing Secret."""
+    cluster_not_after: pulumi.Output[str]
     """End of the cluster certificate's validity, RFC 3339; empty for an existing Secret."""
 
     def __init__(self, name: str, args: KongHybridArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -47,37 +59,19 @@ class KongHybrid(pulumi.ComponentResource):
         self._name, self._args, self._child = name, args, child_options(self, opts)
         self._edition = args.get("edition") or "enterprise"
         self._control_plane: HybridControlPlaneArgs = args.get("control_plane") or {}
-        self._data_planes: list[HybridDataPlaneArgs] = list(args.get("data_planes") or [{"name": "dp"}])
-        self._check()
+        self._data_planes = data_planes(args)
+        found = problems(args)
+        if found:
+            raise InputError.of(found, f"{self._where}: the arguments can't be used:")
         self._namespaces = self._make_namespaces()
         licenses = self._license()
         certificate = self._certificate()
         control_plane = self._make_control_plane(licenses, certificate, self._database())
-        data_planes = {
+        planes = {
             plane["name"]: self._make_data_plane(plane, licenses, certificate, control_plane)
             for plane in self._data_planes
         }
-        self._export(control_plane, data_planes, certificate)
-
-    def _check(self) -> None:
-        seen: dict[str, str] = {}
-        problems = []
-        for plane in self._data_planes:
-            names.check_label(plane["name"], f"{self._where}: data_planes: name")
-            for what, value in (("name", plane["name"]), ("release_name", _release(plane))):
-                if seen.setdefault(f"{what} {value}", plane["name"]) is not plane["name"]:
-                    problems.append(f"data_planes: two of them have the {what} {value!r}")
-        if self._control_plane.get("release_name", "kong-cp") in {_release(plane) for plane in self._data_planes}:
-            problems.append("data_planes: one has the control plane's release_name")
-        if self._edition == "enterprise" and not self._args.get("license"):
-            problems.append(
-                "license: edition 'enterprise' needs the licence (data, file or existing_secret); "
-                "without one use edition 'oss'"
-            )
-        if self._edition == "oss" and self._args.get("license"):
-            problems.append("license: edition 'oss' reads none; leave it out, or use edition 'enterprise'")
-        if problems:
-            raise InputError.of(problems, f"{self._where}: the arguments can't be used:")
+        self._export(control_plane, planes, certificate)
 
     def _make_namespaces(self) -> dict[str, pulumi.Input[str]]:
         """Every namespace once: created here, or there already."""
@@ -121,12 +115,8 @@ class KongHybrid(pulumi.ComponentResource):
         namespace = self._namespaces[self._control_plane.get("namespace") or "kong"]
         fixed = self._fixed("kong-postgres-password")
         if development is not None:
-            if given:
-                raise InputError(f"{self._where}: database: development excludes {', '.join(sorted(given))}")
             arguments: DevelopmentPostgresArgs = _joined({"namespace": namespace}, fixed, development)
             return DevelopmentPostgres(f"{self._name}-postgres", arguments, self._child).link
-        if not given.get("host"):
-            raise InputError(f"{self._where}: database: needs host, or development for a small Postgres of its own")
         external: ExternalDatabaseArgs = _joined({"namespace": namespace}, fixed, given)
         return ExternalDatabase(f"{self._name}-database", external, self._child).link
 
@@ -167,7 +157,7 @@ class KongHybrid(pulumi.ComponentResource):
     def _publish_service(self) -> pulumi.Input[str]:
         """The Service whose address Ingresses report: the first data plane's."""
         first = self._data_planes[0]
-        service = names.service(_release(first), "proxy")
+        service = names.service(release_name(first), "proxy")
         namespace = self._namespaces[first.get("namespace") or "kong-dp"]
         result: pulumi.Input[str] = text("{namespace}/{service}", namespace=namespace, service=service)
         return result
@@ -188,7 +178,7 @@ class KongHybrid(pulumi.ComponentResource):
             },
             "cluster": {"certificate": certificate.refs[key]},
             "edition": self._edition,
-            "release_name": _release(spec),
+            "release_name": release_name(spec),
             "image": spec.get("image") or self._args.get("image") or {},
             "chart": self._args.get("chart") or {},
         }
@@ -202,25 +192,27 @@ class KongHybrid(pulumi.ComponentResource):
     def _export(
         self,
         control_plane: ControlPlane,
-        data_planes: Mapping[str, DataPlane],
+        planes: Mapping[str, DataPlane],
         certificate: ClusterCertificate,
     ) -> None:
         self.cluster_endpoint = control_plane.cluster_host.apply(lambda host: f"{host}:{names.CLUSTER_PORT}")
         self.telemetry_endpoint = control_plane.telemetry_host.apply(lambda host: f"{host}:{names.TELEMETRY_PORT}")
-        self.proxy_hosts = pulumi.Output.all(**{name: plane.proxy_host for name, plane in data_planes.items()})
-        self.cluster_certificate_not_after = certificate.not_after
+        self.proxies = pulumi.Output.all(
+            **{
+                name: pulumi.Output.all(host=plane.proxy_host, https_port=plane.proxy_https_port)
+                for name, plane in planes.items()
+            }
+        )
+        self.cluster_not_before, self.cluster_not_after = certificate.not_before, certificate.not_after
         self.register_outputs(
             {
                 "cluster_endpoint": self.cluster_endpoint,
                 "telemetry_endpoint": self.telemetry_endpoint,
-                "proxy_hosts": self.proxy_hosts,
-                "cluster_certificate_not_after": self.cluster_certificate_not_after,
+                "proxies": self.proxies,
+                "cluster_not_before": self.cluster_not_before,
+                "cluster_not_after": self.cluster_not_after,
             }
         )
-
-
-def _release(plane: HybridDataPlaneArgs) -> str:
-    return plane.get("release_name") or f"kong-{plane['name']}"
 
 
 def _joined(*parts: Mapping[str, Any]) -> Any:

@@ -1,0 +1,175 @@
+"""Everything about a deployment's arguments that can be judged before the first resource is made."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import names
+from .args import ChartArgs, ClusterLinkArgs, ImageArgs, SecretRefArgs
+from .cluster_certificate import EARLY_RENEWAL_HOURS, VALIDITY_HOURS
+from .errors import InputError
+from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
+from .pki import checks
+from .values import pods
+from .values.control_plane import control_plane_values
+from .values.data_plane import data_plane_values
+from .values.database import DatabaseLinkArgs
+from .values.ingress_controller import IngressControllerArgs
+from .values.keys import unknown_keys
+
+# Stand for what is only known while the program runs; names and paths of the same form.
+_SECRET: SecretRefArgs = {"name": "secret"}
+_DATABASE: DatabaseLinkArgs = {"host": "database", "password_secret": {"name": "secret"}}
+
+
+def release_name(plane: HybridDataPlaneArgs) -> str:
+    """The Helm release of a data plane."""
+    return plane.get("release_name") or f"kong-{plane['name']}"
+
+
+def data_planes(args: KongHybridArgs) -> list[HybridDataPlaneArgs]:
+    """The data planes, with the default of one."""
+    return list(args.get("data_planes") or [{"name": "dp"}])
+
+
+def problems(args: KongHybridArgs) -> list[str]:
+    """All problems, each naming the argument, its value and what is allowed; empty when there is none."""
+    found: list[str] = []
+    edition = args.get("edition") or "enterprise"
+    if edition not in pods.EDITIONS:
+        return [f"edition: {edition!r} is not known; allowed: {', '.join(pods.EDITIONS)}"]
+    found += _license(edition, args)
+    found += _cluster(args)
+    found += _database(args)
+    found += _distinct(args)
+    plane: HybridControlPlaneArgs = args.get("control_plane") or {}
+    found += _release(args, plane, "control_plane", plane.get("release_name") or "kong-cp", edition)
+    for index, data_plane in enumerate(data_planes(args)):
+        found += _release(args, data_plane, f"data_planes[{index}]", release_name(data_plane), edition)
+    return list(dict.fromkeys(found))
+
+
+def _try(found: list[str], where: str, action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    except InputError as error:
+        found.append(f"{where}{error}")
+        return None
+
+
+def _license(edition: str, args: KongHybridArgs) -> list[str]:
+    given = args.get("license") or {}
+    sources = [key for key in ("data", "file", "existing_secret") if given.get(key)]
+    if edition == "oss" and sources:
+        return ["license: edition 'oss' reads none; leave it out, or use edition 'enterprise'"]
+    if edition == "enterprise" and len(sources) != 1:
+        return [
+            "license: edition 'enterprise' needs exactly one of data, file and existing_secret (given: "
+            f"{', '.join(sources) or 'none'}); without a licence use edition 'oss'"
+        ]
+    return []
+
+
+def _cluster(args: KongHybridArgs) -> list[str]:
+    cluster = args.get("cluster") or {}
+    validity = cluster.get("validity_hours", VALIDITY_HOURS)
+    found = checks.lifetime(validity, cluster.get("early_renewal_hours", EARLY_RENEWAL_HOURS), "cluster")
+    pair = [key for key in ("certificate_pem", "private_key_pem") if cluster.get(key) is not None]
+    if len(pair) == 1:
+        found.append(f"cluster: {pair[0]} alone is half a pair; give certificate_pem and private_key_pem")
+    if pair and cluster.get("existing_secret"):
+        found.append(f"cluster: existing_secret and {pair[0]} exclude each other")
+    return found
+
+
+def _database(args: KongHybridArgs) -> list[str]:
+    given: dict[str, Any] = {**args["database"]}
+    if given.pop("development", None) is not None:
+        return [f"database: development excludes {', '.join(sorted(given))}"] if given else []
+    if not given.get("host"):
+        return ["database: needs host, or development for a small Postgres of its own"]
+    found = []
+    if (given.get("password") is None) == (given.get("password_secret") is None):
+        found.append("database: needs exactly one of password and password_secret")
+    if given.get("without_tls") and given.get("tls") is not None:
+        found.append("database: tls and without_tls exclude each other")
+    port = given.get("port", names.POSTGRES_PORT)
+    if isinstance(port, int) and not 1 <= port <= 65535:
+        found.append(f"database: port {port} is no port; allowed: 1 to 65535")
+    return found
+
+
+def _distinct(args: KongHybridArgs) -> list[str]:
+    """Names and releases that two planes would share."""
+    found, seen_names = [], set()
+    releases = {(args.get("control_plane") or {}).get("release_name") or "kong-cp"}
+    for plane in data_planes(args):
+        _try(found, "", lambda plane=plane: names.check_label(plane["name"], "data_planes: name"))
+        if plane["name"] in seen_names:
+            found.append(f"data_planes: two have the name {plane['name']!r}; each needs its own")
+        elif release_name(plane) in releases:
+            found.append(f"data_planes: another release has the name {release_name(plane)!r}; each needs its own")
+        seen_names.add(plane["name"])
+        releases.add(release_name(plane))
+    return found
+
+
+def _release(
+    args: KongHybridArgs,
+    plane: HybridControlPlaneArgs | HybridDataPlaneArgs,
+    key: str,
+    release: str,
+    edition: str,
+) -> list[str]:
+    found: list[str] = []
+    where = f"{key}."
+    image: ImageArgs = plane.get("image") or args.get("image") or {}
+    in_image = where if plane.get("image") else ""
+    _try(found, "", lambda: names.check_release(release, f"{where}release_name"))
+    _try(found, "", lambda: names.check_label(plane.get("namespace") or "kong", f"{where}namespace"))
+    _try(found, in_image, lambda: pods.image_values(edition, image))
+    _try(found, where, lambda: pods.pods_values(plane.get("pods") or {}, pods.Files()))
+    for service in ("cluster_service", "telemetry_service"):
+        given: Any = plane.get(service) or {}
+        _try(found, f"{where}{service}: ", lambda given=given: pods.service_values(given, "ClusterIP"))
+    proxy: Any = (plane.get("proxy") or {}).get("service") or {}
+    _try(found, f"{where}proxy: ", lambda: pods.service_values(proxy, "LoadBalancer"))
+    if not found:
+        values = _try(found, "", lambda: _values(plane, key, image, edition))
+        chart: ChartArgs = args.get("chart") or {}
+        if values is not None and not chart.get("path") and chart.get("version") in (None, names.CHART_VERSION):
+            found += [f"{where}values: the chart has no {unknown}" for unknown in unknown_keys(values)]
+    return found
+
+
+def _values(plane: Mapping[str, Any], key: str, image: ImageArgs, edition: str) -> dict[str, Any]:
+    """The values with stand-ins for what is not known yet: merging shows what the user's own would break."""
+    license_secret = _SECRET if edition == "enterprise" else None
+    cluster: ClusterLinkArgs = {"certificate": _SECRET}
+    if key == "control_plane":
+        controller: IngressControllerArgs = plane.get("ingress_controller") or {}
+        return control_plane_values(
+            edition=edition,
+            image=image,
+            license_secret=license_secret,
+            cluster=cluster,
+            database=_DATABASE,
+            ingress_controller=None if plane.get("without_ingress_controller") else controller,
+            pods=plane.get("pods") or {},
+            cluster_service=plane.get("cluster_service") or {},
+            telemetry_service=plane.get("telemetry_service") or {},
+            hooks=True,
+            user_values=plane.get("values") or {},
+            what=f"{key}.values",
+        )
+    return data_plane_values(
+        edition=edition,
+        image=image,
+        license_secret=license_secret,
+        cluster=cluster,
+        control_plane={"cluster_host": "cluster", "telemetry_host": "telemetry"},
+        server_certificate=plane.get("server_certificate"),
+        proxy=plane.get("proxy") or {},
+        pods=plane.get("pods") or {},
+        user_values=plane.get("values") or {},
+        what=f"{key}.values",
+    )

@@ -1,0 +1,190 @@
+"""Stack configuration, read once into the arguments of the components.
+
+All problems are reported together, each naming its key, the value and what is allowed, before any resource is
+made. Keys are those of Pulumi.yaml; inside them a field is the component's argument in camelCase, except that
+lifetimes are given in days.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pulumi
+from pulumi.runtime import config as runtime_config
+from pydantic import TypeAdapter, ValidationError
+
+import settings_model as model
+from kong_mtls import InputError, KongHybridArgs
+from kong_mtls.cluster_certificate import check_given
+from kong_mtls.hybrid_checks import problems
+from kong_mtls.license import check_license, read_license
+
+PROJECT = "kong-mtls"
+HOURS = 24
+
+_SECTIONS: dict[str, Any] = {
+    "edition": model.Edition,
+    "image": model.Image,
+    "chart": model.Chart,
+    "license": model.License,
+    "cluster": model.Cluster,
+    "controlPlane": model.ControlPlane,
+    "dataPlanes": list[model.DataPlane],
+    "database": model.Database,
+}
+_REHEARSAL = "rehearsal"
+_PLACEHOLDER = json.dumps({"license": {"payload": {"customer": "placeholder: no licence is set"}, "version": "1"}})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the program needs.
+
+    Attributes:
+        hybrid: arguments of the deployment.
+        warnings: what to tell the user on every run.
+    """
+
+    hybrid: KongHybridArgs
+    warnings: list[str] = field(default_factory=list)
+
+
+def load() -> Settings:
+    """Read the stack's configuration.
+
+    Raises:
+        InputError: everything that is wrong with it, in one message.
+    """
+    given, found = _read()
+    parsed = {key: _parse(key, value, found) for key, value in given.items() if key in _SECTIONS}
+    if found:
+        raise _error(found)
+    warnings: list[str] = []
+    rehearsing = given.get(_REHEARSAL) == "true"
+    plain = {key: _plain(value) for key, value in parsed.items()}
+    _license(plain, rehearsing, found, warnings)
+    _own_certificate(plain, found)
+    arguments = cast(
+        "KongHybridArgs", {_snake(key): value for key, value in plain.items()} | {"fixed_secret_names": True}
+    )
+    found += [_in_config(problem) for problem in problems(arguments)]
+    if found:
+        raise _error(found)
+    return Settings(cast("KongHybridArgs", _wrapped(arguments)), warnings)
+
+
+def _error(found: list[str]) -> InputError:
+    return InputError.of(found, f"The configuration of stack {pulumi.get_stack()!r} can't be used:")
+
+
+def _read() -> tuple[dict[str, Any], list[str]]:
+    """Values by key, without the project's name; JSON where the schema says object or array."""
+    everything = {**runtime_config.get_config_env(), **runtime_config.CONFIG.get()}
+    values: dict[str, Any] = {}
+    found: list[str] = []
+    for full_key, text in everything.items():
+        project, _, key = full_key.partition(":")
+        if project != PROJECT:
+            continue
+        if key not in _SECTIONS and key != _REHEARSAL:
+            found.append(f"{full_key}: unknown key; allowed: {', '.join(_SECTIONS)}")
+        elif key in ("edition", _REHEARSAL):
+            values[key] = text
+        else:
+            try:
+                values[key] = json.loads(text) if isinstance(text, str) else text
+            except ValueError:
+                found.append(f"{full_key}: is no structured value; set its fields with `pulumi config set --path`")
+    values.setdefault("database", {})
+    return values, found
+
+
+def _parse(key: str, value: Any, found: list[str]) -> Any:
+    try:
+        return TypeAdapter(_SECTIONS[key]).validate_python(value)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_context=False):
+            found.append(_described(key, problem))
+        return None
+
+
+def _described(key: str, problem: Any) -> str:
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"])
+    name = f"{PROJECT}:{key}{path}"
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{name}: unknown field; allowed: {', '.join(model.fields_at(_SECTIONS[key], problem['loc'][:-1]))}"
+        case "missing":
+            return f"{name}: missing"
+    # A value that may be secret is never shown.
+    shown = "" if model.is_secret(_SECTIONS[key], problem["loc"]) else f"{problem['input']!r}: "
+    return f"{name}: {shown}{problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _plain(value: Any) -> Any:
+    """Models as dictionaries in snake_case without what wasn't given; lifetimes in hours."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.arguments() if isinstance(value, model.Model) else value
+
+
+def _license(plain: dict[str, Any], rehearsing: bool, found: list[str], warnings: list[str]) -> None:
+    given = plain.get("license") or {}
+    if plain.get("edition", "enterprise") != "enterprise":
+        return
+    try:
+        if given.get("data"):
+            check_license(given["data"].get_secret_value(), f"{PROJECT}:license.data")
+        elif given.get("file"):
+            read_license(given["file"], f"{PROJECT}:license.file")
+    except InputError as error:
+        found.append(str(error))
+    if given:
+        return
+    if not rehearsing:
+        found.append(
+            f"{PROJECT}:license: edition 'enterprise' needs the licence: without it Enterprise plugins are skipped and "
+            "requests pass. Either set it, `pulumi config set --secret --path license.data < license.json` (or "
+            "license.file, or license.existingSecret), or use the open-source gateway, `pulumi config set edition oss`"
+        )
+        return
+    plain["license"] = {"data": model.Secret(_PLACEHOLDER)}
+    warnings.append(
+        "no Enterprise licence is set: a placeholder stands in. Enterprise plugins such as mtls-auth hold only once a "
+        "real one is set; without it a data plane skips them and requests pass"
+    )
+
+
+def _own_certificate(plain: dict[str, Any], found: list[str]) -> None:
+    cluster = plain.get("cluster") or {}
+    if cluster.get("certificate_pem") and cluster.get("private_key_pem"):
+        try:
+            check_given(cluster["certificate_pem"], cluster["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster")
+        except InputError as error:
+            found.append(str(error))
+
+
+def _wrapped(value: Any) -> Any:
+    """Secret values as secret outputs."""
+    if isinstance(value, dict):
+        return {key: _wrapped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_wrapped(item) for item in value]
+    return pulumi.Output.secret(value.get_secret_value()) if isinstance(value, model.Secret) else value
+
+
+def _snake(key: str) -> str:
+    return re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", key)
+
+
+def _in_config(problem: str) -> str:
+    """A component's message with its argument written as the configuration writes it."""
+    path, colon, rest = problem.partition(":")
+    camel = re.sub(r"_([a-z])", lambda found: found[1].upper(), path)
+    hours = re.sub(r"(\d+) hours", lambda found: _days(int(found[1])), rest)
+    return f"{PROJECT}:{camel}{colon}{hours}"
+
+
+def _days(hours: int) -> str:
+    return f"{hours // HOURS} days" if hours % HOURS == 0 else f"{hours} hours"

@@ -1,0 +1,262 @@
+"""The shape of the stack configuration: one model a key of Pulumi.yaml."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+
+Edition = Literal["enterprise", "oss"]
+Secret = SecretStr
+DAY_HOURS = 24
+
+
+class Model(BaseModel):
+    """A section: fields in camelCase, unknown ones refused, types as written."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, strict=True, frozen=True)
+
+    def arguments(self) -> dict[str, Any]:
+        """The component's arguments: what was given, in snake_case; secrets still wrapped."""
+        given = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, Model):
+                value = value.arguments()
+            elif isinstance(value, list):
+                value = [item.arguments() if isinstance(item, Model) else item for item in value]
+            given[name] = value
+        return given
+
+
+class Image(Model):
+    """The gateway's image."""
+
+    repository: str | None = None
+    tag: str | None = None
+    digest: str | None = None
+    pull_secrets: list[str] | None = None
+
+
+class Chart(Model):
+    """The chart and how it is installed."""
+
+    version: str | None = None
+    repository: str | None = None
+    path: str | None = None
+    wait_for_pods: bool | None = None
+    timeout_seconds: int | None = None
+    atomic: bool | None = None
+    cleanup_on_fail: bool | None = None
+
+
+class License(Model):
+    """The Enterprise licence."""
+
+    data: Secret | None = None
+    file: str | None = None
+    existing_secret: str | None = None
+
+
+class Cluster(Model):
+    """The link between control plane and data planes."""
+
+    validity_days: int | None = Field(default=None, ge=1, le=36500)
+    early_renewal_days: int | None = Field(default=None, ge=0, le=36500)
+    certificate_pem: str | None = None
+    private_key_pem: Secret | None = None
+    existing_secret: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As given, lifetimes in hours."""
+        return in_hours(super().arguments())
+
+
+def in_hours(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Fields in days as the components' fields in hours."""
+    return {
+        (f"{name.removesuffix('_days')}_hours" if name.endswith("_days") else name): (
+            value * DAY_HOURS if name.endswith("_days") else value
+        )
+        for name, value in arguments.items()
+    }
+
+
+class Autoscaling(Model):
+    """Scale by CPU."""
+
+    min_replicas: int | None = None
+    max_replicas: int | None = None
+    target_cpu_percent: int | None = Field(default=None, ge=1, le=1000)
+
+
+class DisruptionBudget(Model):
+    """How many pods a drain may take."""
+
+    min_available: str | None = None
+    max_unavailable: str | None = None
+
+
+class Pods(Model):
+    """Number, size and place of pods."""
+
+    replicas: int | None = None
+    resources: dict[str, Any] | None = None
+    autoscaling: Autoscaling | None = None
+    disruption_budget: DisruptionBudget | None = None
+    node_selector: dict[str, str] | None = None
+    tolerations: list[dict[str, Any]] | None = None
+    affinity: dict[str, Any] | None = None
+    topology_spread_constraints: list[dict[str, Any]] | None = None
+    priority_class_name: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Service(Model):
+    """A Service of the chart."""
+
+    type: str | None = None
+    annotations: dict[str, str] | None = None
+    load_balancer_source_ranges: list[str] | None = None
+    external_traffic_policy: Literal["Cluster", "Local"] | None = None
+
+
+class IngressController(Model):
+    """The ingress controller."""
+
+    ingress_class: str | None = None
+    publish_service: str | None = None
+    watch_namespaces: list[str] | None = None
+    image_tag: str | None = None
+    resources: dict[str, Any] | None = None
+
+
+class ControlPlane(Model):
+    """The control plane."""
+
+    namespace: str | None = None
+    create_namespace: bool | None = None
+    release_name: str | None = None
+    image: Image | None = None
+    ingress_controller: IngressController | None = None
+    without_ingress_controller: bool | None = None
+    pods: Pods | None = None
+    cluster_service: Service | None = None
+    telemetry_service: Service | None = None
+    skip_crds: bool | None = None
+    values: dict[str, Any] | None = None
+
+
+class Proxy(Model):
+    """A data plane's public Service."""
+
+    service: Service | None = None
+    http: bool | None = None
+
+
+class SecretRef(Model):
+    """A Secret by name."""
+
+    name: str
+    checksum: str | None = None
+
+
+class TrustRef(Model):
+    """A ConfigMap with CA certificates, by name."""
+
+    name: str
+    key: str | None = None
+    checksum: str | None = None
+
+
+class DataPlane(Model):
+    """One data plane."""
+
+    name: str
+    namespace: str | None = None
+    create_namespace: bool | None = None
+    release_name: str | None = None
+    image: Image | None = None
+    server_certificate: SecretRef | None = None
+    proxy: Proxy | None = None
+    pods: Pods | None = None
+    values: dict[str, Any] | None = None
+
+
+class DevelopmentPostgres(Model):
+    """A small Postgres of the stack's own."""
+
+    image: str | None = None
+    storage: str | None = None
+    storage_class: str | None = None
+
+
+class PasswordSecret(Model):
+    """A Secret with a password, by name."""
+
+    name: str
+    key: str | None = None
+    checksum: str | None = None
+
+
+class DatabaseTls(Model):
+    """TLS to Postgres."""
+
+    verify: bool | None = None
+    trust: TrustRef | None = None
+    client_certificate: SecretRef | None = None
+
+
+class Database(Model):
+    """The control plane's Postgres."""
+
+    development: DevelopmentPostgres | None = None
+    host: str | None = None
+    port: int | None = None
+    user: str | None = None
+    database: str | None = None
+    password: Secret | None = None
+    password_secret: PasswordSecret | None = None
+    tls: DatabaseTls | None = None
+    without_tls: bool | None = None
+
+
+def _inside(shape: Any) -> list[Any]:
+    """A type and the members of a union or sequence."""
+    if get_origin(shape) is None:
+        return [shape]
+    return [inner for member in get_args(shape) for inner in _inside(member)]
+
+
+def _at(shape: Any, location: Sequence[str | int]) -> list[Any]:
+    shapes = _inside(shape)
+    for part in location:
+        if isinstance(part, int):
+            continue
+        shapes = [
+            inner
+            for candidate in shapes
+            if isinstance(candidate, type) and issubclass(candidate, Model)
+            for field in candidate.model_fields.values()
+            if field.alias == part
+            for inner in _inside(field.annotation)
+        ]
+    return shapes
+
+
+def fields_at(shape: Any, location: Sequence[str | int]) -> list[str]:
+    """Names of the fields allowed at a place of the configuration."""
+    return [
+        str(field.alias)
+        for candidate in _at(shape, location)
+        if isinstance(candidate, type) and issubclass(candidate, Model)
+        for field in candidate.model_fields.values()
+    ]
+
+
+def is_secret(shape: Any, location: Sequence[str | int]) -> bool:
+    """Whether the value at a place of the configuration may be secret."""
+    return Secret in _at(shape, location)
