@@ -38,7 +38,7 @@ def _gateway_claims(store: Store) -> Iterator[Claim]:
             continue
         own = str((gateway.get("metadata") or {}).get("namespace") or "default")
         for listener in (gateway.get("spec") or {}).get("listeners") or ():
-            refs = (listener.get("tls") or {}).get("certificateRefs") or ()
+            refs = list((listener.get("tls") or {}).get("certificateRefs") or ())
             if len(refs) != 1:  # the controller refuses more than one
                 continue
             namespace, name = str(refs[0].get("namespace") or own), str(refs[0].get("name"))
@@ -55,7 +55,7 @@ def server_certificates(store: Store, ingresses: Sequence[dict[str, Any]]) -> tu
     holders: dict[str, str] = {}
     names: dict[str, list[str]] = {}
     pairs: dict[str, KeyPair] = {}
-    for parent, namespace, name, claimed in chain(_ingress_claims(store, ingresses), _gateway_claims(store)):
+    for parent, namespace, name, hosts in chain(_ingress_claims(store, ingresses), _gateway_claims(store)):
         secret = store.objects.get("Secret", namespace, name)
         if secret is None:
             message = f"Secret {namespace}/{name} is not there: clients get the default certificate"

@@ -265,6 +265,7 @@ def build(
             subject = ann.PREFIX + (keys or ["protocol"])[0]
             message = f"Kong refuses the service: {why}, only for https or tls"
             store.failures.add("service-tls-refused", ident(service), message, subject)
+    result["sources"] = {k: v for k, v in result["sources"].items() if result.get(k) is not None}
     return (
         KongService(
             name=name,

@@ -103,10 +103,11 @@ class ServerEnd:
     at: datetime
     """The date it judges certificates by."""
     client_ca_pem: bytes | None = None
-    verify: Literal["off", "optional", "optional_no_ca", "on"] = "off"
+    verify: Literal["off", "request", "optional", "optional_no_ca", "on"] = "off"
     """Like nginx's ``ssl_verify_client``: ``off`` asks for no certificate; ``optional`` lets a peer without
     one through; ``optional_no_ca`` too, and objects only to what has nothing to do with trust (dates,
-    usage); ``on`` demands a trusted one."""
+    usage); ``on`` demands a trusted one. ``request`` is what nginx can't say and Kong's plugins do: ask, and
+    leave every judgement to ``answer`` (request_client_certificate in Kong's lua-kong-nginx-module)."""
     depth: int = 1
     """How many certificates may stand between the client's and a trusted root."""
     refuses: Literal["in_http", "in_handshake"] = "in_http"

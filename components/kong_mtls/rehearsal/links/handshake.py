@@ -241,6 +241,8 @@ def _decode(data: bytes) -> tuple[str, dict[str, str], str]:
 def _judge_in_http(end: ServerEnd, session: Session) -> Response | None:
     """What nginx itself answers before anything above it is asked."""
     error = session.verify_error
+    if end.verify == "request":
+        return None
     if error and not (end.verify == "optional_no_ca" and error.number in _OPTIONAL_NO_CA):
         return Response(400, "The SSL certificate error")
     if end.verify == "on" and not session.certificates:
