@@ -1,0 +1,180 @@
+"""Stand-ins for secure config values: what only the engine can decrypt, in a form that the program accepts.
+
+A placeholder is made once per ciphertext and then remembered, so that an unchanged stack stays unchanged and a
+new ciphertext rolls what a new value would roll. It opens nothing: the report names every place where one is
+used, and what depends on it counts as not proved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CERTIFICATE_WORDS = frozenset({"cert", "certificate", "crt", "certs", "certificates", "chain", "bundle"})
+KEY_WORDS = frozenset({"key", "privatekey"})
+NOISE_WORDS = frozenset({"private", "pem", "tls", "ssl"})
+NAME = "kong_clustering"
+"""The name in a placeholder certificate: the one that Kong's shared mode asks for (Kong Gateway docs, "Hybrid mode
+setup": the certificate's common name is ``kong_clustering``)."""
+
+
+class Placeholders:
+    """Fills secure values of one stack's config and notes where.
+
+    Attributes:
+        used: The config paths that hold a placeholder now.
+        remembered: Placeholders by ``<path>#<digest of the ciphertext>``: those of this run only.
+    """
+
+    def __init__(self, at: datetime, known: Mapping[str, str]) -> None:  # noqa: D107 - said above
+        self.used: set[str] = set()
+        self.remembered: dict[str, str] = {}
+        self._at = at
+        self._known = known
+
+    def fill(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """`config` (full keys) with a placeholder for every ``{secure: ...}`` in it, at any depth."""
+        filled = {}
+        siblings = {key.partition(":")[2]: value for key, value in config.items()}
+        for key, value in config.items():
+            filled[key] = self._fill(key, key.partition(":")[2], value, siblings)
+        return filled
+
+    def _fill(self, path: str, name: str, value: Any, siblings: Mapping[str, Any]) -> Any:
+        if isinstance(value, list):
+            return [self._fill(f"{path}[{i}]", name, item, {}) for i, item in enumerate(value)]
+        if not isinstance(value, dict):
+            # A public certificate next to a key that cannot be decrypted: the pair has to match, so both give way.
+            partner = _partner(name, siblings) if _is_certificate(name) and isinstance(value, str) else None
+            if partner and _ciphertext(siblings[partner]) is not None:
+                return self._pem(path, name, siblings, certificate=True)
+            return value
+        if _ciphertext(value) is None:
+            return {key: self._fill(f"{path}.{key}", key, item, value) for key, item in value.items()}
+        if "licen" in name.lower():
+            return self._keep(path, value, _license)
+        if _is_certificate(name):
+            return self._pem(path, name, siblings, certificate=True)
+        if _is_key(name, siblings):
+            return self._pem(path, name, siblings, certificate=False)
+        return self._keep(path, value, lambda: "placeholder-" + secrets.token_urlsafe(18))
+
+    def _pem(self, path: str, name: str, siblings: Mapping[str, Any], certificate: bool) -> str:
+        """One half of the pair that certificate- and key-looking siblings share."""
+        stem = _stem(name)
+        parent = path[: -len(name)]
+        halves = sorted(
+            (key, _ciphertext(item) or "")
+            for key, item in siblings.items()
+            if _stem(key) == stem and (_is_certificate(key) or _is_key(key, siblings))
+        )
+        pair = self._keep(f"{parent}{{{' '.join(stem)}}}", halves, lambda: _pair(self._at, "ca" in stem), note=False)
+        self.used.add(path)
+        half: str = json.loads(pair)["certificate" if certificate else "key"]
+        return half
+
+    def _keep(self, path: str, cipher: Any, make: Any, note: bool = True) -> str:
+        digest = hashlib.sha256(json.dumps(cipher, sort_keys=True).encode()).hexdigest()[:16]
+        entry = f"{path}#{digest}"
+        if note:
+            self.used.add(path)
+        value: str = self.remembered.get(entry) or self._known.get(entry) or make()
+        self.remembered[entry] = value
+        return value
+
+
+def _ciphertext(value: Any) -> str | None:
+    if isinstance(value, dict) and set(value) == {"secure"} and isinstance(value["secure"], str):
+        return str(value["secure"])
+    return None
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """``clusterCaCert`` and ``cluster-ca.cert`` alike as ``cluster, ca, cert``."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name)
+    return tuple(word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word)
+
+
+def _stem(name: str) -> tuple[str, ...]:
+    drop = CERTIFICATE_WORDS | KEY_WORDS | NOISE_WORDS
+    return tuple(word for word in _words(name) if word not in drop)
+
+
+def _is_certificate(name: str) -> bool:
+    words = _words(name)
+    return bool(CERTIFICATE_WORDS.intersection(words)) and not KEY_WORDS.intersection(words)
+
+
+def _is_key(name: str, siblings: Mapping[str, Any]) -> bool:
+    """Whether `name` looks like a private key in PEM, and not like an API key or an access key."""
+    words = _words(name)
+    if not KEY_WORDS.intersection(words):
+        return False
+    if NOISE_WORDS.intersection(words) or words[-1] == "privatekey" or words == ("key",):
+        return True
+    return any(_is_certificate(key) and _stem(key) == _stem(name) for key in siblings)
+
+
+def _partner(name: str, siblings: Mapping[str, Any]) -> str | None:
+    return next((key for key in siblings if _is_key(key, siblings) and _stem(key) == _stem(name)), None)
+
+
+def _license() -> str:
+    """JSON in the outline of a Kong licence. It is no licence: Kong would refuse its signature."""
+    payload = {"customer": "rehearsal", "product_subscription": "placeholder", "license_key": "placeholder"}
+    return json.dumps({"license": {"version": 1, "signature": "placeholder", "payload": payload}})
+
+
+def _pair(at: datetime, ca: bool) -> str:
+    """A self-signed P-384 pair for server and client, or of a CA; three years from the day of `at`."""
+    key = ec.generate_private_key(ec.SECP384R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "placeholder CA" if ca else NAME)])
+    begin = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + timedelta(days=1095))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=not ca,
+                key_encipherment=not ca,
+                key_cert_sign=ca,
+                crl_sign=ca,
+                content_commitment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+    if not ca:
+        uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+    certificate = builder.sign(key, hashes.SHA384())
+    pem = serialization.Encoding.PEM
+    plain = serialization.NoEncryption()
+    return json.dumps(
+        {
+            "certificate": certificate.public_bytes(pem).decode(),
+            "key": key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode(),
+        }
+    )
