@@ -5,7 +5,6 @@ secure.
 """
 
 import difflib
-import typing
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Union, get_args, get_origin
@@ -19,16 +18,12 @@ from .errors import InputError
 @cache
 def _fields(shape: type) -> dict[str, tuple[Any, bool]]:
     """Field -> (type, required) of a TypedDict."""
-    fields: dict[str, tuple[Any, bool]] = {}
-    for base in reversed([*getattr(shape, "__orig_bases__", ()), shape]):
-        if not is_typeddict(base):
-            continue
-        for name, hint in typing.get_type_hints(base, include_extras=True).items():
-            if get_origin(hint) is NotRequired:
-                fields[name] = (get_args(hint)[0], False)
-            else:
-                fields[name] = (hint, True)
-    return fields
+    # Not typing.get_type_hints: it would resolve the reference to Output inside pulumi.Input, which has no place to
+    # be resolved in. A TypedDict's own annotations include those of its bases.
+    return {
+        name: (get_args(hint)[0], False) if get_origin(hint) is NotRequired else (hint, True)
+        for name, hint in shape.__annotations__.items()
+    }
 
 
 def _shapes(hint: Any) -> list[type]:

@@ -1,34 +1,12 @@
-"""The shape of the stack configuration: one model a key of Pulumi.yaml."""
+"""The shape of the configuration of a hybrid deployment: one model a key of Pulumi.yaml."""
 
-from collections.abc import Sequence
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from .model import Model, Secret, in_hours
 
 Edition = Literal["enterprise", "oss"]
-Secret = SecretStr
-DAY_HOURS = 24
-
-
-class Model(BaseModel):
-    """A section: fields in camelCase, unknown ones refused, types as written."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, strict=True, frozen=True)
-
-    def arguments(self) -> dict[str, Any]:
-        """The component's arguments: what was given, in snake_case; secrets still wrapped."""
-        given = {}
-        for name in type(self).model_fields:
-            value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, Model):
-                value = value.arguments()
-            elif isinstance(value, list):
-                value = [item.arguments() if isinstance(item, Model) else item for item in value]
-            given[name] = value
-        return given
 
 
 class Image(Model):
@@ -72,16 +50,6 @@ class Cluster(Model):
     def arguments(self) -> dict[str, Any]:
         """As given, lifetimes in hours."""
         return in_hours(super().arguments())
-
-
-def in_hours(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Fields in days as the components' fields in hours."""
-    return {
-        (f"{name.removesuffix('_days')}_hours" if name.endswith("_days") else name): (
-            value * DAY_HOURS if name.endswith("_days") else value
-        )
-        for name, value in arguments.items()
-    }
 
 
 class Autoscaling(Model):
@@ -222,41 +190,3 @@ class Database(Model):
     password_secret: PasswordSecret | None = None
     tls: DatabaseTls | None = None
     without_tls: bool | None = None
-
-
-def _inside(shape: Any) -> list[Any]:
-    """A type and the members of a union or sequence."""
-    if get_origin(shape) is None:
-        return [shape]
-    return [inner for member in get_args(shape) for inner in _inside(member)]
-
-
-def _at(shape: Any, location: Sequence[str | int]) -> list[Any]:
-    shapes = _inside(shape)
-    for part in location:
-        if isinstance(part, int):
-            continue
-        shapes = [
-            inner
-            for candidate in shapes
-            if isinstance(candidate, type) and issubclass(candidate, Model)
-            for field in candidate.model_fields.values()
-            if field.alias == part
-            for inner in _inside(field.annotation)
-        ]
-    return shapes
-
-
-def fields_at(shape: Any, location: Sequence[str | int]) -> list[str]:
-    """Names of the fields allowed at a place of the configuration."""
-    return [
-        str(field.alias)
-        for candidate in _at(shape, location)
-        if isinstance(candidate, type) and issubclass(candidate, Model)
-        for field in candidate.model_fields.values()
-    ]
-
-
-def is_secret(shape: Any, location: Sequence[str | int]) -> bool:
-    """Whether the value at a place of the configuration may be secret."""
-    return Secret in _at(shape, location)

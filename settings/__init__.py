@@ -14,24 +14,25 @@ import pulumi
 from pulumi.runtime import config as runtime_config
 from pydantic import TypeAdapter, ValidationError
 
-import settings_model as model
 from kong_mtls import InputError, KongHybridArgs
 from kong_mtls.cluster_certificate import check_given
 from kong_mtls.hybrid_checks import problems
 from kong_mtls.license import check_license, read_license
 
+from . import hybrid, model
+
 PROJECT = "kong-mtls"
 HOURS = 24
 
 _SECTIONS: dict[str, Any] = {
-    "edition": model.Edition,
-    "image": model.Image,
-    "chart": model.Chart,
-    "license": model.License,
-    "cluster": model.Cluster,
-    "controlPlane": model.ControlPlane,
-    "dataPlanes": list[model.DataPlane],
-    "database": model.Database,
+    "edition": hybrid.Edition,
+    "image": hybrid.Image,
+    "chart": hybrid.Chart,
+    "license": hybrid.License,
+    "cluster": hybrid.Cluster,
+    "controlPlane": hybrid.ControlPlane,
+    "dataPlanes": list[hybrid.DataPlane],
+    "database": hybrid.Database,
 }
 _REHEARSAL = "rehearsal"
 _PLACEHOLDER = json.dumps({"license": {"payload": {"customer": "placeholder: no licence is set"}, "version": "1"}})
@@ -68,7 +69,8 @@ def load() -> Settings:
     arguments = cast(
         "KongHybridArgs", {_snake(key): value for key, value in plain.items()} | {"fixed_secret_names": True}
     )
-    found += [_in_config(problem) for problem in problems(arguments)]
+    known = {problem.partition(":")[2].partition(":")[0] for problem in found}
+    found += [_in_config(problem) for problem in problems(arguments) if problem.partition(":")[0] not in known]
     if found:
         raise _error(found)
     return Settings(cast("KongHybridArgs", _wrapped(arguments)), warnings)

@@ -1,0 +1,78 @@
+"""What the models of the configuration have in common."""
+
+from collections.abc import Sequence
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic.alias_generators import to_camel
+
+Secret = SecretStr
+DAY_HOURS = 24
+
+
+class Model(BaseModel):
+    """A section: fields in camelCase, unknown ones refused, types as written."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, strict=True, frozen=True)
+
+    def arguments(self) -> dict[str, Any]:
+        """The component's arguments: what was given, in snake_case; secrets still wrapped."""
+        given = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, Model):
+                value = value.arguments()
+            elif isinstance(value, list):
+                value = [item.arguments() if isinstance(item, Model) else item for item in value]
+            given[name] = value
+        return given
+
+
+def in_hours(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Fields in days as the components' fields in hours."""
+    return {
+        (f"{name.removesuffix('_days')}_hours" if name.endswith("_days") else name): (
+            value * DAY_HOURS if name.endswith("_days") else value
+        )
+        for name, value in arguments.items()
+    }
+
+
+def _inside(shape: Any) -> list[Any]:
+    """A type and the members of a union or sequence."""
+    if get_origin(shape) is None:
+        return [shape]
+    return [inner for member in get_args(shape) for inner in _inside(member)]
+
+
+def _at(shape: Any, location: Sequence[str | int]) -> list[Any]:
+    shapes = _inside(shape)
+    for part in location:
+        if isinstance(part, int):
+            continue
+        shapes = [
+            inner
+            for candidate in shapes
+            if isinstance(candidate, type) and issubclass(candidate, Model)
+            for field in candidate.model_fields.values()
+            if field.alias == part
+            for inner in _inside(field.annotation)
+        ]
+    return shapes
+
+
+def fields_at(shape: Any, location: Sequence[str | int]) -> list[str]:
+    """Names of the fields allowed at a place of the configuration."""
+    return [
+        str(field.alias)
+        for candidate in _at(shape, location)
+        if isinstance(candidate, type) and issubclass(candidate, Model)
+        for field in candidate.model_fields.values()
+    ]
+
+
+def is_secret(shape: Any, location: Sequence[str | int]) -> bool:
+    """Whether the value at a place of the configuration may be secret."""
+    return Secret in _at(shape, location)
