@@ -197,9 +197,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
         for key in keys if len(keys) != len(set(keys)) else ():
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands twice", node.start_mark
-                )
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
         result: dict[Any, Any] = super().construct_mapping(node, deep)
         return result
 
@@ -226,9 +224,7 @@ def _parse(path: str, text: str) -> list[Any]:
 def _flatten(path: str, document: Any) -> Iterator[dict[str, Any]]:
     if not isinstance(document, dict):
         found = type(document).__name__
-        raise UnreadableInput(
-            f"{path}: a document is a {found}; expected a Kubernetes object or a Helm release"
-        )
+        raise UnreadableInput(f"{path}: a document is a {found}; expected a Kubernetes object or a Helm release")
     kind, items = document.get("kind"), document.get("items")
     if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
         for item in items:
@@ -265,9 +261,7 @@ def _release(path: str, document: Mapping[str, Any]) -> Release:
 def _check_object(path: str, document: Mapping[str, Any]) -> None:
     for key in ("apiVersion", "kind"):
         if not isinstance(document.get(key), str):
-            raise UnreadableInput(
-                f"{path}: a document has no {key}; expected a Kubernetes object or a Helm release"
-            )
+            raise UnreadableInput(f"{path}: a document has no {key}; expected a Kubernetes object or a Helm release")
     metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
         raise UnreadableInput(f"{path}: a {document['kind']} has no metadata.name")
@@ -375,7 +369,5 @@ def read_paths(paths: Sequence[str | Path], stdin: TextIO | None = None) -> Obje
                 if not _is_foreign(flat):
                     documents.append((name, flat))
                 elif name in texts:
-                    raise UnreadableInput(
-                        f"{name}: a document is neither a Kubernetes object nor a Helm release"
-                    )
+                    raise UnreadableInput(f"{name}: a document is neither a Kubernetes object nor a Helm release")
     return _index(documents)
