@@ -10,12 +10,12 @@ from . import names
 from .args import SecretRefArgs
 from .errors import InputError
 from .inputs import check_inputs
+from .objects import tls_secret
 from .outputs import mapped, public
 from .pki import checks, clock
 from .pki.issue import CLIENT, SERVER, KeyPair, self_signed
 from .pki.x509 import certificates
 from .resources import child_options
-from .secrets import tls_secret
 
 DAY_HOURS = 24
 VALIDITY_HOURS = 1095 * DAY_HOURS

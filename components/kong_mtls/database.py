@@ -7,8 +7,8 @@ from typing_extensions import NotRequired
 
 from .errors import InputError
 from .inputs import check_inputs
+from .objects import change_marker, make_secret
 from .resources import child_options
-from .secrets import change_marker, make_secret
 from .values.database import DatabaseLinkArgs, DatabaseTlsArgs, PasswordSecretArgs
 
 

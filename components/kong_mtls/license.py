@@ -12,9 +12,9 @@ from . import names
 from .args import SecretRefArgs
 from .errors import InputError
 from .inputs import check_inputs
+from .objects import change_marker, make_secret
 from .outputs import checked
 from .resources import child_options
-from .secrets import change_marker, make_secret
 
 
 class LicenseArgs(TypedDict):

@@ -10,8 +10,8 @@ from typing_extensions import NotRequired
 from . import names
 from .errors import InputError
 from .inputs import check_inputs
+from .objects import change_marker, make_secret
 from .resources import child_options
-from .secrets import change_marker, make_secret
 from .values.database import DatabaseLinkArgs
 
 IMAGE = "postgres:17.6"

@@ -1,4 +1,4 @@
-"""Secrets that Kong, its controller or a pod reads.
+"""Secrets that Kong, its controller or a pod reads, and names that must not vanish.
 
 A Secret with a fixed name whose data changes is *replaced* by the Kubernetes provider, deleted first, unless the
 provider's ``enableSecretMutable`` is on; for that moment it is gone, and a pod that starts then can't mount it.
@@ -41,7 +41,7 @@ def make_secret(
     """
     if fixed_name is not None:
         names.check_label(fixed_name, what)
-        _warn_unless_mutable(fixed_name, opts)
+        warn_unless_mutable("Secret", fixed_name, opts)
     metadata = kubernetes.meta.v1.ObjectMetaArgs(
         namespace=namespace, name=fixed_name, labels=labels, annotations=annotations
     )
@@ -88,13 +88,15 @@ def change_marker(resource_name: str, value: pulumi.Input[str], opts: pulumi.Res
     return pulumi.Output.unsecret(marker.hex)
 
 
-def _warn_unless_mutable(fixed_name: str, opts: pulumi.ResourceOptions) -> None:
+def warn_unless_mutable(kind: str, fixed_name: str, opts: pulumi.ResourceOptions) -> None:
+    """Say so when a Secret or ConfigMap with a fixed name would be deleted before its successor is there."""
+    setting = f"enable{kind}Mutable"
     explicit = opts.provider is not None or opts.providers
-    if not explicit and pulumi.Config("kubernetes").get_bool("enableSecretMutable"):
+    if not explicit and pulumi.Config("kubernetes").get_bool(setting):
         return
-    why = "the provider is given explicitly" if explicit else "kubernetes:enableSecretMutable is not 'true'"
+    why = "the provider is given explicitly" if explicit else f"kubernetes:{setting} is not 'true'"
     pulumi.log.warn(
-        f"Secret {fixed_name!r} has a fixed name and {why}: unless the provider has enableSecretMutable, a changed "
-        "certificate deletes the Secret before it makes the new one. Set `pulumi config set "
-        "kubernetes:enableSecretMutable true`, or leave the name to Pulumi.",
+        f"{kind} {fixed_name!r} has a fixed name and {why}: unless the provider has {setting}, a changed content "
+        f"deletes the {kind} before it makes the new one. Set `pulumi config set kubernetes:{setting} true`, or leave "
+        "the name to Pulumi."
     )

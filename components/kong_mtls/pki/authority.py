@@ -1,0 +1,183 @@
+"""Certificate authorities made by pulumi-tls, in immutable generations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import pulumi
+import pulumi_tls as tls
+from typing_extensions import NotRequired
+
+from ..errors import InputError
+from ..inputs import check_inputs
+from ..outputs import public
+from ..resources import child_options
+from .generations import generations
+from .issue import Signer, ask_for_successor, private_key
+
+DAY_HOURS = 24
+VALIDITY_HOURS = 3650 * DAY_HOURS
+SUCCESSOR_HOURS = 365 * DAY_HOURS
+
+# A generation is never changed: a later default or setting applies to generations made later.
+_IMMUTABLE = ["subject", "validityPeriodHours", "earlyRenewalHours", "allowedUses", "maxPathLength"]
+
+
+class CertificateAuthorityArgs(TypedDict):
+    """A CA of the stack's own."""
+
+    common_name: str
+    """Common name; the generation's name is added, so that generations are told apart."""
+    organization: NotRequired[str]
+    """Organisation in the subject."""
+    generations: NotRequired[Sequence[str]]
+    """Names of the generations that are trusted, oldest first; default one, `g1`."""
+    issuing: NotRequired[str]
+    """The generation that issues; default the first of them."""
+    key: NotRequired[str]
+    """P-256, P-384 (default), P-521, RSA-2048, RSA-3072 or RSA-4096."""
+    validity_hours: NotRequired[int]
+    """Of a generation, from the moment it is made; default 87600 (3650 days)."""
+    successor_hours: NotRequired[int]
+    """This long before a generation's end every run asks for a new one; default 8760 (365 days). At least the validity
+    of the certificates it issues, which can't outlive it."""
+    intermediate: NotRequired[bool]
+    """Issue from an intermediate CA below the root; default false. Peers trust the root, and leaves carry the
+    intermediate along."""
+
+
+@dataclass(frozen=True)
+class _Generation:
+    root_pem: pulumi.Output[str]
+    not_after: pulumi.Output[str]
+    signer: Signer
+
+
+class CertificateAuthority(pulumi.ComponentResource):
+    """A CA whose generations are all trusted and one of which issues.
+
+    A rotation is three changes of `generations` and `issuing`, each with an update of its own that all peers pick up:
+    add a generation, issue from it, drop the old one. Private keys are kept, encrypted, in the stack's state.
+
+    Raises:
+        InputError: generations out of order, an unknown key, or lifetimes that can't work.
+    """
+
+    trust_pem: pulumi.Output[str]
+    """Certificates of all trusted generations, one after the other."""
+    certificate_pems: pulumi.Output[Mapping[str, str]]
+    """Certificate of each generation, by its name."""
+    not_after: pulumi.Output[Mapping[str, str]]
+    """End of each generation, RFC 3339."""
+    issuing: pulumi.Output[str]
+    """The generation that issues."""
+
+    def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the generations."""
+        super().__init__("kong-mtls:index:CertificateAuthority", name, {}, opts)
+        where = f'CertificateAuthority "{name}"'
+        check_inputs(CertificateAuthorityArgs, args, where)
+        self.generations = generations(args.get("generations"), args.get("issuing"), where)
+        self._args, self._options = args, child_options(self, opts)
+        self._successor = args.get("successor_hours", SUCCESSOR_HOURS)
+        if self._successor >= args.get("validity_hours", VALIDITY_HOURS):
+            raise InputError(
+                f"{where}: successor_hours {self._successor} must be less than validity_hours "
+                f"{args.get('validity_hours', VALIDITY_HOURS)}: a generation would be due for replacement from birth"
+            )
+        made = {generation: self._make(name, generation) for generation in self.generations.trusted}
+        self.signer = made[self.generations.issuing].signer
+        self.intermediates = 1 if args.get("intermediate") else 0
+        self.roots = {generation: one.root_pem for generation, one in made.items()}
+        self.trust_pem = pulumi.Output.all(*self.roots.values()).apply(bundle)
+        self.certificate_pems = pulumi.Output.all(**self.roots)
+        self.not_after = pulumi.Output.all(**{generation: one.not_after for generation, one in made.items()})
+        self.issuing = pulumi.Output.from_input(self.generations.issuing)
+        self.register_outputs(
+            {
+                "trust_pem": self.trust_pem,
+                "certificate_pems": self.certificate_pems,
+                "not_after": self.not_after,
+                "issuing": self.issuing,
+            }
+        )
+
+    def _subject(self, generation: str, suffix: str = "") -> tls.SelfSignedCertSubjectArgsDict:
+        subject: tls.SelfSignedCertSubjectArgsDict = {
+            "common_name": f"{self._args['common_name']}{suffix} {generation}"
+        }
+        if self._args.get("organization"):
+            subject["organization"] = self._args["organization"]
+        return subject
+
+    def _make(self, name: str, generation: str) -> _Generation:
+        stem, args = f"{name}-{generation}", self._args
+        options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(ignore_changes=_IMMUTABLE))
+        key = private_key(f"{stem}-key", args.get("key") or "P-384", self._keep_key())
+        validity = args.get("validity_hours", VALIDITY_HOURS)
+        root = tls.SelfSignedCert(
+            stem,
+            private_key_pem=key.private_key_pem,
+            subject=self._subject(generation),
+            allowed_uses=["cert_signing", "crl_signing"],
+            is_ca_certificate=True,
+            max_path_length=1 if args.get("intermediate") else 0,
+            set_subject_key_id=True,
+            validity_period_hours=validity,
+            # Never renewed in place: a CA that changes under its leaves refuses them all.
+            early_renewal_hours=0,
+            opts=options,
+        )
+        root_pem, not_after = public(root.cert_pem), public(root.validity_end_time)
+        ask_for_successor(f"{args['common_name']} {generation}", not_after, self._successor)
+        own = Signer(
+            f"{args['common_name']} {generation}",
+            root_pem,
+            pulumi.Output.secret(key.private_key_pem),
+            pulumi.Output.from_input(""),
+            not_after,
+        )
+        if not args.get("intermediate"):
+            return _Generation(root_pem, not_after, own)
+        return _Generation(root_pem, not_after, self._intermediate(stem, generation, own, options))
+
+    def _keep_key(self) -> pulumi.ResourceOptions:
+        """A generation's key is its own for good, whatever the setting says later."""
+        immutable = pulumi.ResourceOptions(ignore_changes=["algorithm", "ecdsaCurve", "rsaBits"])
+        return pulumi.ResourceOptions.merge(self._options, immutable)
+
+    def _intermediate(self, stem: str, generation: str, root: Signer, options: pulumi.ResourceOptions) -> Signer:
+        key = private_key(f"{stem}-intermediate-key", self._args.get("key") or "P-384", self._keep_key())
+        request = tls.CertRequest(
+            f"{stem}-intermediate-request",
+            private_key_pem=key.private_key_pem,
+            subject=self._subject(generation, " intermediate"),
+            opts=options,
+        )
+        certificate = tls.LocallySignedCert(
+            f"{stem}-intermediate",
+            cert_request_pem=request.cert_request_pem,
+            ca_cert_pem=root.certificate_pem,
+            ca_private_key_pem=root.private_key_pem,
+            allowed_uses=["cert_signing", "crl_signing"],
+            is_ca_certificate=True,
+            max_path_length=0,
+            set_subject_key_id=True,
+            # A day less than the root, whichever of the two is made first.
+            validity_period_hours=max(1, self._args.get("validity_hours", VALIDITY_HOURS) - DAY_HOURS),
+            early_renewal_hours=0,
+            opts=options,
+        )
+        pem = public(certificate.cert_pem)
+        return Signer(
+            f"{root.name} intermediate",
+            pem,
+            pulumi.Output.secret(key.private_key_pem),
+            pem,
+            public(certificate.validity_end_time),
+        )
+
+
+def bundle(pems: Sequence[str]) -> str:
+    """Several certificates as one PEM text."""
+    return "".join(f"{pem.strip()}\n" for pem in pems)
