@@ -6,6 +6,7 @@ import pytest
 from kic_world import CA_ID, ca_secret, codes, consumer, ingress, made, plugin, protected, secret, service, translated
 
 from kong_mtls.reader.kic import FAILURES, KongConfig
+from kong_mtls.reader.kic.mtls_auth import refusal, settings
 
 CLASS = {"kubernetes.io/ingress.class": "kong"}
 GLOBAL = {"labels": {"global": "true"}, "annotations": CLASS}
@@ -184,3 +185,59 @@ def test_other_plugins_may_be_bound_to_a_consumer() -> None:
     )
     assert [(each.consumer, each.route is not None) for each in config.plugins] == [("alice", True)]
     assert config.plugin("rate-limiting", config.routes[0]) is None
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({}, "ca_certificates is required"),
+        ({"ca_certificates": []}, "ca_certificates must be"),
+        ({"ca_certificates": ["my-ca"]}, "ca_certificates must be"),
+        ({"ca_certificates": CA_ID}, "ca_certificates must be"),
+        ({"ca_certificates": [CA_ID], "skip_consumer_lookup": "true"}, "skip_consumer_lookup must be a boolean"),
+        ({"ca_certificates": [CA_ID], "revocation_check_mode": "OFF"}, "revocation_check_mode must be"),
+        ({"ca_certificates": [CA_ID], "http_proxy_port": 70000}, "http_proxy_port must be"),
+        ({"ca_certificates": [CA_ID], "consumer_by": ["id"]}, "consumer_by must be"),
+        ({"ca_certificates": [CA_ID], "verify": True}, "verify is no field"),
+    ],
+)
+def test_kong_refuses_a_configuration_by_its_schema(config: dict[str, object], why: str) -> None:
+    """A refused plugin isn't made, so its routes are open: they know what they lost."""
+    config_ = asked("mtls", plugin(config=config))
+    assert codes(config_) == {"plugin-config-refused"}
+    assert why in config_.failures[0].message
+    assert config_.plugin("mtls-auth", config_.routes[0]) is None
+    assert config_.routes[0].lost == ("mtls-auth",)
+
+
+def test_fields_are_known_from_a_version_on() -> None:
+    """Older gateways refuse what came later; null is no value."""
+    given = {"ca_certificates": [CA_ID], "ssl_verify": True}
+    assert refusal(given) == ""
+    assert refusal(given, (3, 13, 0)) == ""
+    assert "3.13" in refusal(given, (3, 10, 0))
+    assert refusal({"ca_certificates": [CA_ID], "anonymous": None}, (3, 4, 0)) == ""
+
+
+def test_settings_have_kongs_defaults() -> None:
+    """Lists become tuples; authenticated_group_by may be switched off by null."""
+    found = settings({"ca_certificates": [CA_ID], "authenticated_group_by": None, "cache_ttl": 5})
+    assert found.ca_certificates == (CA_ID,)
+    assert found.consumer_by == ("custom_id", "username")
+    assert found.authenticated_group_by is None
+    assert found.revocation_check_mode == "IGNORE_CA_ERROR"
+
+
+def test_lost_types_are_told_where_the_object_is_in_the_files() -> None:
+    """A plugin that isn't granted or is disabled is known by its type; a missing one isn't."""
+    assert asked("other:mtls", plugin(namespace="other")).routes[0].lost == ("mtls-auth",)
+    assert asked("limit", plugin("limit", plugin="rate-limiting", disabled=True)).routes[0].lost == ("rate-limiting",)
+    assert asked("mtls").routes[0].lost == ("",)
+
+
+def test_a_controller_that_watches_other_namespaces_sees_nothing() -> None:
+    """What bears Kong's annotations there is passed over, and said so."""
+    config = translated(*protected(), watch_namespaces=["kong"])
+    assert config.routes == ()
+    assert codes(config) == {"namespace-not-watched"}
+    assert translated(*protected(), watch_namespaces=["app"]).failures == ()

@@ -68,7 +68,7 @@ class _Translation:
         self.plugins = Plugins(store)
         self.routes: list[KongRoute] = []
         self.services: dict[str, KongService | None] = {}
-        self.behind: dict[str, tuple[list[str], list[str]]] = {}  # plugin references of a service's Services
+        self.behind: dict[str, tuple[list[str], dict[str, str]]] = {}  # plugin references of a service's Services
 
     def service(self, name: str, backends: Sequence[Backend], parent: dict[str, Any] | None) -> None:
         if name in self.services:
@@ -76,16 +76,16 @@ class _Translation:
         made, members = build(self.store, name, backends, parent)
         self.services[name] = made
         written: list[str] = []
-        dropped: list[str] = []
+        dropped: dict[str, str] = {}
         for member in members if made else ():
             relation = Relation(member, _group(member), service=name)
             found = self.plugins.ask(relation, ann.kong(member).get("plugins", ""))
             written += found[0]
-            dropped += found[1]
+            dropped |= found[1]
         self.behind[name] = (written, dropped)
 
     def route(self, draft: routes.Draft) -> None:
-        behind: tuple[list[str], list[str]] = ([], [])
+        behind: tuple[list[str], dict[str, str]] = ([], {})
         if draft.service is not None:
             self.service(draft.service, draft.backends, draft.parent)
             if self.services[draft.service] is None:
@@ -93,11 +93,13 @@ class _Translation:
             behind = self.behind[draft.service]
         relation = Relation(draft.parent, _group(draft.parent), route=draft.route.name)
         written, dropped = self.plugins.ask(relation, draft.plugins)
+        dropped = behind[1] | dropped
         self.routes.append(
             replace(
                 draft.route,
                 references=tuple(dict.fromkeys(written + behind[0])),
-                unresolved=tuple(dict.fromkeys(dropped + behind[1])),
+                unresolved=tuple(dropped),
+                lost=tuple(dropped.values()),
             )
         )
 
@@ -134,15 +136,21 @@ def _warn_of_dangling(
                 store.failures.add("plugin-ca-dangling", plugin.object, message, str(id_))
 
 
-def translate(objects: Objects, at: datetime, ingress_class: str = DEFAULT_INGRESS_CLASS) -> KongConfig:
+def translate(
+    objects: Objects,
+    at: datetime,
+    ingress_class: str = DEFAULT_INGRESS_CLASS,
+    watch_namespaces: Sequence[str] = (),
+) -> KongConfig:
     """What a controller of one ingress class configures Kong with, and everything it drops.
 
     Args:
         objects: all that is known of the cluster. What is missing there counts as missing in the cluster.
         at: the moment to judge certificates at; timezone-aware.
         ingress_class: the class the controller serves.
+        watch_namespaces: the only namespaces it looks at; all of them when empty.
     """
-    store = Store(objects, at, ingress_class)
+    store = Store(objects, at, ingress_class, watch_namespaces)
     store.warn_of_legacy_annotations()
     ingresses = routes.taken(store)
     translation = _Translation(store)
@@ -151,7 +159,7 @@ def translate(objects: Objects, at: datetime, ingress_class: str = DEFAULT_INGRE
     translation.unrouted()
     found = consumers(store)
     by_object = {consumer.object: consumer for consumer in found}
-    for obj in objects.all("KongConsumer"):
+    for obj in store.objects.all("KongConsumer"):
         consumer = by_object.get(ident(obj))
         if consumer:
             relation = Relation(obj, _group(obj), consumer=consumer.username or consumer.custom_id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kong_mtls.reader.kic import annotation as ann
 from kong_mtls.reader.kic.model import CaCertificate
+from kong_mtls.reader.kic.mtls_auth import is_uuid
 from kong_mtls.reader.kic.store import Store
 from kong_mtls.reader.manifests import annotations_of, configmap_data, ident, labels_of, secret_data
 
@@ -144,12 +144,7 @@ def authorities(store: Store) -> tuple[CaCertificate, ...]:
         except _Refused as e:
             store.failures.add(e.code, ident(winner), f"{e}; it never reaches Kong", key)
             continue
-        try:
-            UUID(id_)
-            valid = len(id_) == 36  # UUID() takes more forms than Kong's typedefs.uuid does
-        except ValueError:
-            valid = False
-        if not valid:
+        if not is_uuid(id_):
             store.failures.add(
                 "ca-object-id-not-uuid", ident(winner), f"id {id_[:60]!r} is no UUID; Kong refuses it", "id"
             )

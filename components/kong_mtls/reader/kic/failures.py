@@ -70,6 +70,7 @@ FAILURES: dict[str, tuple[Effect, str]] = {
     "global-plugin-duplicate": ("opens", "two global plugins of one type: the controller drops both"),
     # Classes (store/store.go, controllers/utils/ingress_predicates.go)
     "ingress-class-missing": ("breaks", "no class and no default class: the Ingress is passed over"),
+    "namespace-not-watched": ("opens", "the controller is told to watch other namespaces only"),
     "gateway-missing": ("breaks", "no parent Gateway of Kong's class is in the files"),
     "httproute-invalid": ("breaks", "the controller can't translate the HTTPRoute"),
     # Consumers (dataplane/kongstate/{kongstate,credentials}.go, internal/util/credential.go)

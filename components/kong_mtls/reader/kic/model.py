@@ -79,6 +79,7 @@ class KongPlugin:
         enabled: False when the object says ``disabled``.
         protocols: what it is limited to; empty means the plugin's default.
         route, service, consumer: names it is bound to; all None for a global plugin.
+        refused: why Kong's schema refuses the configuration; empty when it doesn't (or isn't known here).
     """
 
     name: str
@@ -89,6 +90,7 @@ class KongPlugin:
     route: str | None = None
     service: str | None = None
     consumer: str | None = None
+    refused: str = ""
 
     @property
     def is_global(self) -> bool:
@@ -109,7 +111,8 @@ class KongRoute:
         snis: server names that the TLS handshake must have named; empty matches any.
         https_redirect_status_code: answer to plain HTTP on an https-only route.
         references: the plugin names asked for, by the route's object and by its Services, as written.
-        unresolved: those of them that the controller drops, so that the route goes without.
+        unresolved: those of them that don't come to run, so that the route goes without.
+        lost: the types of plugins that the unresolved ones name; "" where nobody can tell.
         partial: only a patch of the object is in the files; hosts, paths and backends are unknown.
         refused: why Kong's schema refuses the route; empty when it doesn't.
     """
@@ -126,6 +129,7 @@ class KongRoute:
     https_redirect_status_code: int = 426
     references: tuple[str, ...] = ()
     unresolved: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     partial: bool = False
     refused: str = ""
 
@@ -205,7 +209,7 @@ class KongConfig:
     def plugin(self, name: str, route: KongRoute) -> KongPlugin | None:
         """The instance of a plugin that runs on a route: the route's own, else its service's, else global.
 
-        A disabled instance is no instance (Kong/kong kong/runloop/plugins_iterator.lua skips it).
+        A disabled instance is none (Kong/kong kong/runloop/plugins_iterator.lua), nor is a refused one.
         """
         found = self._plugins.get(name, {})
         return found.get(("route", route.name)) or found.get(("service", route.service)) or found.get(None)
@@ -214,7 +218,7 @@ class KongConfig:
         """Index what is looked up once per route, so that a thousand routes stay cheap."""
         plugins: dict[str, dict[tuple[str, str | None] | None, KongPlugin]] = {}
         for each in self.plugins:
-            if not each.enabled or each.consumer is not None:
+            if not each.enabled or each.refused or each.consumer is not None:
                 continue
             scope = ("route", each.route) if each.route else (("service", each.service) if each.service else None)
             plugins.setdefault(each.name, {}).setdefault(scope, each)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 
 from kong_mtls.reader.kic import annotation as ann
+from kong_mtls.reader.kic import mtls_auth
 from kong_mtls.reader.kic.model import ACL, MTLS_AUTH, KongPlugin
 from kong_mtls.reader.kic.store import Store
 from kong_mtls.reader.manifests import ident, labels_of, secret_data
@@ -131,18 +132,19 @@ class Plugins:
         self._wanted: dict[tuple[str, str], list[Relation]] = {}
         self._made: dict[str, KongPlugin | None] = {}
 
-    def ask(self, relation: Relation, text: str) -> tuple[list[str], list[str]]:
+    def ask(self, relation: Relation, text: str) -> tuple[list[str], dict[str, str]]:
         """Note the references of one annotation's text.
 
         Returns:
-            All references as written, and those that the controller drops. The latter are failures as well.
+            All references as written; and those that don't come to run, each with the type of plugin it would
+            have been, "" where that can't be told. The latter are failures as well.
         """
         store, referrer = self._store, relation.referrer
         own = str((referrer.get("metadata") or {}).get("namespace") or "default")
         found, skipped = ann.plugin_references(text)
         for part in skipped:
             self._fail("plugin-reference-invalid", referrer, f"plugin reference {part!r} is skipped", part)
-        written, dropped = [*skipped], [*skipped]
+        written, dropped = [*skipped], dict.fromkeys(skipped, "")
         for namespace, name in found:
             label = f"{namespace}:{name}" if namespace else name
             written.append(label)
@@ -156,10 +158,11 @@ class Plugins:
                     "so it goes without",
                     label,
                 )
-                dropped.append(label)
+                dropped[label] = self._type(namespace, name)
                 continue
             obj = self._find(namespace or own, name)
             if obj is None:
+                dropped[label] = self._type(namespace or own, name)
                 cluster = store.objects.get("KongClusterPlugin", None, name)
                 self._fail(
                     "plugin-missing",
@@ -168,20 +171,14 @@ class Plugins:
                     + (f" with class {store.ingress_class}" if cluster else ""),
                     label,
                 )
-                dropped.append(label)
                 continue
             self._wanted.setdefault((namespace or own, name), []).append(relation)
             made = self._make(obj)
-            if made is None:
-                dropped.append(label)
-            elif not made.enabled:
-                self._fail(
-                    "plugin-disabled",
-                    obj,
-                    f"it is disabled, though {ident(referrer)} asks for it",
-                    "disabled",
-                )
-                dropped.append(label)
+            if made is None or made.refused or not made.enabled:
+                dropped[label] = str(obj.get("plugin") or "")
+            if made is not None and not made.enabled:
+                message = f"it is disabled, though {ident(referrer)} asks for it"
+                self._fail("plugin-disabled", obj, message, "disabled")
         return written, dropped
 
     def _fail(self, code: str, obj: Mapping[str, Any], message: str, subject: str) -> None:
@@ -193,6 +190,12 @@ class Plugins:
             return plugin
         cluster = self._store.objects.get("KongClusterPlugin", None, name)
         return cluster if cluster is not None and self._store.has_class(cluster) else None
+
+    def _type(self, namespace: str, name: str) -> str:
+        """What a reference that isn't allowed or isn't read would have led to, if that is in the files."""
+        store = self._store.objects
+        found = store.get("KongPlugin", namespace, name) or store.get("KongClusterPlugin", None, name)
+        return str((found or {}).get("plugin") or "")
 
     def _make(self, obj: dict[str, Any]) -> KongPlugin | None:
         """The plugin of an object, without what it is bound to; None when it can't be made."""
@@ -214,8 +217,12 @@ class Plugins:
         except _Invalid as e:
             self._fail("plugin-config-invalid", obj, f"{e}: the controller leaves the plugin out", "config")
             return None
+        refused = mtls_auth.refusal(config) if name == MTLS_AUTH and config is not None else ""
+        if refused:
+            self._fail("plugin-config-refused", obj, f"Kong refuses its config: {refused}", "config")
         protocols = tuple(str(each) for each in obj.get("protocols") or ())
-        return KongPlugin(name, ident(obj), config, not obj.get("disabled"), protocols)
+        enabled = not obj.get("disabled")
+        return KongPlugin(name, ident(obj), config, enabled, protocols, refused=refused)
 
     def _globals(self) -> Iterable[KongPlugin]:
         by_name: dict[str, list[dict[str, Any]]] = {}
@@ -264,16 +271,5 @@ class Plugins:
             bound = dict.fromkeys((r.route, r.service) for r in relations if r.route or r.service)
             for consumer in (*consumers,) or (None,):
                 for route, service in bound or ({(None, None): None} if consumer else {}):
-                    result.append(
-                        KongPlugin(
-                            base.name,
-                            base.object,
-                            base.config,
-                            base.enabled,
-                            base.protocols,
-                            route,
-                            service,
-                            consumer,
-                        )
-                    )
+                    result.append(replace(base, route=route, service=service, consumer=consumer))
         return (*result, *self._globals())

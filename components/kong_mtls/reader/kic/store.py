@@ -6,13 +6,13 @@ internal/controllers/utils/ingress_predicates.go, internal/gatewayapi/references
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from kong_mtls.reader.kic import annotation as ann
 from kong_mtls.reader.kic.failures import Failures
-from kong_mtls.reader.manifests import Objects, annotations_of, ident
+from kong_mtls.reader.manifests import Objects, annotations_of, ident, key_of
 
 KIC_GATEWAY_CONTROLLER = "konghq.com/kic-gateway-controller"
 
@@ -20,17 +20,32 @@ KIC_GATEWAY_CONTROLLER = "konghq.com/kic-gateway-controller"
 class Store:
     """The objects of one controller: an index with its ingress class, a clock and a list of failures."""
 
-    def __init__(self, objects: Objects, at: datetime, ingress_class: str) -> None:
+    def __init__(
+        self, objects: Objects, at: datetime, ingress_class: str, watch_namespaces: Sequence[str] = ()
+    ) -> None:
         """Look up whether the class is the default one: then objects without a class are taken too."""
-        self.objects = objects
         self.at = at
         self.ingress_class = ingress_class
         self.failures = Failures()
+        self.objects = self._watched(objects, watch_namespaces) if watch_namespaces else objects
         definition = objects.get("IngressClass", None, ingress_class)
         self.is_default = bool(definition and str(annotations_of(definition).get(ann.DEFAULT_CLASS)) == "true")
         self._policies: dict[tuple[str, str], list[dict[str, Any]]] | None = None
         self._policy_config_maps: set[tuple[str, str]] = set()
         self._grants: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] | None = None
+
+    def _watched(self, objects: Objects, namespaces: Sequence[str]) -> Objects:
+        seen, sources, partial = {}, {}, set()
+        for obj in objects:
+            key = key_of(obj)
+            if key[1] and key[1] not in namespaces:
+                if ann.kong(obj):
+                    message = f"the controller watches {', '.join(namespaces)} only: it is passed over"
+                    self.failures.add("namespace-not-watched", ident(obj), message, "metadata.namespace")
+                continue
+            seen[key], sources[key] = obj, objects.source(obj)
+            partial |= {key} if objects.is_partial(obj) else set()
+        return Objects(seen, objects.releases, sources, frozenset(partial))
 
     def has_class(self, obj: Mapping[str, Any]) -> bool:
         """Whether the class annotation makes a Kong object this controller's."""
