@@ -161,6 +161,25 @@ def summary(steps: Iterable[Step]) -> dict[str, int]:
     return {op: counts[op] for op in order if op in counts}
 
 
+def lines(steps: Sequence[Step]) -> list[str]:
+    """Steps for people: a line per resource that changes, its properties below it, a summary last."""
+    marks = {"create": "+", "update": "~", "replace": "+-", "delete": "-"}
+    found = []
+    for step in steps:
+        if step.op in marks:
+            notes = [step.reason] if step.reason else []
+            notes += ["the old one is deleted first"] if step.delete_first else []
+            why = f"  ({'; '.join(notes)})" if notes else ""
+            found.append(f"{marks[step.op]:>2} {step.op:<7}  {step.type}  {step.name}{why}")
+            found += [f"{'':12}{change.text()}" for change in step.changes]
+    counts = summary(steps)
+    unchanged = counts.pop("same", 0) + counts.pop("read", 0)
+    if not counts:
+        return [f"no change ({unchanged} resources)"]
+    todo = ", ".join(f"{count} to {op}" for op, count in counts.items())
+    return [*found, f"{todo}, {unchanged} unchanged"]
+
+
 def _equal(was: Any, now: Any) -> bool:
     if isinstance(was, Unknown) or isinstance(now, Unknown):
         return False

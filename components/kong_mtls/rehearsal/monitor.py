@@ -215,8 +215,8 @@ class Monitor(MockMonitor):
             ahead = [r for urn, r in self.state.resources.items() if self.preview and urn not in self.made]
             for resource in [*current, *ahead]:
                 patch = kubernetes.is_patch(resource.type, resource.inputs)
-                own = () if patch or "kind" not in resource.inputs else (resource.outputs,)
-                for item in (*own, *resource.cluster):
+                own = [] if patch or "kind" not in resource.inputs else [resource.outputs]
+                for item in [*own, *resource.cluster]:
                     place = (item.get("kind"), kubernetes.namespace_of(item), kubernetes.metadata(item).get("name"))
                     if place == (kind, namespace, name):
                         return item

@@ -15,10 +15,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from kong_mtls.rehearsal import mint
 
 CERTIFICATE_WORDS = frozenset({"cert", "certificate", "crt", "certs", "certificates", "chain", "bundle"})
 KEY_WORDS = frozenset({"key", "privatekey"})
@@ -34,11 +31,13 @@ class Placeholders:
     Attributes:
         used: The config paths that hold a placeholder now.
         remembered: Placeholders by ``<path>#<digest of the ciphertext>``: those of this run only.
+        texts: The placeholders as the program sees them.
     """
 
     def __init__(self, at: datetime, known: Mapping[str, str]) -> None:  # noqa: D107 - said above
         self.used: set[str] = set()
         self.remembered: dict[str, str] = {}
+        self.texts: set[str] = set()
         self._at = at
         self._known = known
 
@@ -61,7 +60,7 @@ class Placeholders:
             return value
         if _ciphertext(value) is None:
             return {key: self._fill(f"{path}.{key}", key, item, value) for key, item in value.items()}
-        if "licen" in name.lower():
+        if "licen" in path.partition(":")[2].lower():
             return self._keep(path, value, _license)
         if _is_certificate(name):
             return self._pem(path, name, siblings, certificate=True)
@@ -81,15 +80,17 @@ class Placeholders:
         pair = self._keep(f"{parent}{{{' '.join(stem)}}}", halves, lambda: _pair(self._at, "ca" in stem), note=False)
         self.used.add(path)
         half: str = json.loads(pair)["certificate" if certificate else "key"]
+        self.texts.add(half)
         return half
 
     def _keep(self, path: str, cipher: Any, make: Any, note: bool = True) -> str:
         digest = hashlib.sha256(json.dumps(cipher, sort_keys=True).encode()).hexdigest()[:16]
         entry = f"{path}#{digest}"
-        if note:
-            self.used.add(path)
         value: str = self.remembered.get(entry) or self._known.get(entry) or make()
         self.remembered[entry] = value
+        if note:
+            self.used.add(path)
+            self.texts.add(value)
         return value
 
 
@@ -137,44 +138,16 @@ def _license() -> str:
 
 def _pair(at: datetime, ca: bool) -> str:
     """A self-signed P-384 pair for server and client, or of a CA; three years from the day of `at`."""
-    key = ec.generate_private_key(ec.SECP384R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "placeholder CA" if ca else NAME)])
     begin = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=1095))
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(
-            x509.KeyUsage(
-                digital_signature=not ca,
-                key_encipherment=not ca,
-                key_cert_sign=ca,
-                crl_sign=ca,
-                content_commitment=False,
-                data_encipherment=False,
-                key_agreement=False,
-                encipher_only=False,
-                decipher_only=False,
-            ),
-            critical=True,
-        )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    minted = mint.issue(
+        "placeholder CA" if ca else NAME,
+        not_before=begin,
+        not_after=begin + timedelta(days=1095),
+        key=mint.new_key("P-384"),
+        ca=ca,
+        client=not ca,
+        server=not ca,
+        dns_names=() if ca else (NAME,),
+        digest="SHA-384",
     )
-    if not ca:
-        uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-    certificate = builder.sign(key, hashes.SHA384())
-    pem = serialization.Encoding.PEM
-    plain = serialization.NoEncryption()
-    return json.dumps(
-        {
-            "certificate": certificate.public_bytes(pem).decode(),
-            "key": key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode(),
-        }
-    )
+    return json.dumps({"certificate": minted.cert_pem.decode(), "key": minted.key_pem.decode()})

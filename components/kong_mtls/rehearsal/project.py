@@ -9,7 +9,7 @@ could decrypt is replaced by a placeholder of the right form.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -59,6 +59,7 @@ class StackConfig:
         secret_keys: The keys whose value is secret, in whole or in part.
         placeholders: Config paths whose real value only the engine can decrypt, e.g. ``kong-mtls:database.password``.
         remembered: The placeholders themselves, to be kept in the rehearsal's state.
+        placeholder_texts: The placeholders as the program sees them.
         notes: What a person should know about how this was read.
     """
 
@@ -66,6 +67,7 @@ class StackConfig:
     secret_keys: frozenset[str] = frozenset()
     placeholders: tuple[str, ...] = ()
     remembered: Mapping[str, str] = field(default_factory=dict, repr=False)
+    placeholder_texts: frozenset[str] = field(default=frozenset(), repr=False)
     notes: tuple[str, ...] = ()
 
     def flag(self, key: str) -> bool:
@@ -133,7 +135,13 @@ def _schema_problem(key: str, entry: Mapping[str, Any], own: bool) -> str | None
     return f"configuration key '{key}' is namespaced and must provide a 'value'" if value is None else None
 
 
-def read_stack(project: Project, stack: str, at: datetime, remembered: Mapping[str, str] | None = None) -> StackConfig:
+def read_stack(
+    project: Project,
+    stack: str,
+    at: datetime,
+    remembered: Mapping[str, str] | None = None,
+    missing: Iterable[str] = (),
+) -> StackConfig:
     """The configuration of `stack`, project defaults included.
 
     Args:
@@ -141,6 +149,8 @@ def read_stack(project: Project, stack: str, at: datetime, remembered: Mapping[s
         stack: The stack's name.
         at: The time at which placeholder certificates begin.
         remembered: Placeholders of earlier runs, so that they stay the same.
+        missing: Paths of secrets that the program needs and the stack leaves out, e.g. ``kong-mtls:license.data``:
+            they get a placeholder too.
 
     Raises:
         UnreadableInput: The stack has no file, the file is broken, a required key is missing or a value has
@@ -161,6 +171,8 @@ def read_stack(project: Project, stack: str, at: datetime, remembered: Mapping[s
     for key in stacked:
         if key.count(":") != 1 or not all(key.split(":")):
             raise UnreadableInput(f"{path}: {key!r} is no config key: keys have the form <namespace>:<name>")
+    for path_in_config in missing:
+        _ask_for(stacked, project, path_in_config)
     secret_keys = frozenset(key for key, value in stacked.items() if _holds_secure(value))
     fill = Placeholders(at, dict(remembered or {}))
     values = _merge(project, stack, fill.fill(stacked), secret_keys)
@@ -172,8 +184,25 @@ def read_stack(project: Project, stack: str, at: datetime, remembered: Mapping[s
         secret_keys=secret_keys,
         placeholders=tuple(sorted(fill.used)),
         remembered=fill.remembered,
+        placeholder_texts=frozenset(fill.texts),
         notes=tuple(notes),
     )
+
+
+def _ask_for(config: dict[str, Any], project: Project, path: str) -> None:
+    """Puts an undecryptable value where `config` has nothing, over the project's default for that key."""
+    key, _, rest = path.partition(".")
+    key = _full_key(project.name, key)
+    default = project.schema.get(key, {}).get("default")
+    if not rest:
+        config.setdefault(key, {"secure": ""})
+        return
+    item = config[key] = dict(config.get(key) or default or {})
+    *parents, last = rest.split(".")
+    for parent in parents:
+        item[parent] = dict(item.get(parent) or {})
+        item = item[parent]
+    item.setdefault(last, {"secure": ""})
 
 
 def _merge(project: Project, stack: str, values: dict[str, Any], secret_keys: frozenset[str]) -> dict[str, Any]:

@@ -1,17 +1,19 @@
 """What a run deploys, as files: one manifest per Kubernetes object, one file per Helm release.
 
 Masked, nothing secret is in them: the data of Secrets is masked whoever marked it, every other value by its mark. Not
-masked, they can be applied, and the links are proved from them.
+masked, they can be applied, and the links are proved from them; only placeholders for secrets that the rehearsal could
+not know stay masked, so that nothing is proved by them.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,19 +36,20 @@ def render(performance: Performance, *, masked: bool) -> dict[str, str]:
         masked: Whether to leave out everything secret.
     """
     files: dict[str, str] = {}
+    show = _shower(performance.placeholder_texts, masked)
     for resource in performance.resources:
         if not resource.custom or not resource.type.startswith("kubernetes:"):
             continue
         if resource.type == RELEASE_TYPE:
             release = _release(resource.inputs)
-            _add(files, "releases", _safe(release["release"]), resource.name, _shown(release, masked))
+            _add(files, "releases", _safe(release["release"]), resource.name, show(release))
         elif "kind" in resource.inputs and _is_declared(performance, resource):
             patch = kubernetes.is_patch(resource.type, resource.inputs)
-            item = _manifest(resource.inputs, masked)
+            item = _manifest(show(resource.inputs), masked)
             _add(files, "manifests", _file_name(resource.inputs, patch), resource.name, item)
         if not masked:
             for made in resource.cluster:
-                _add(files, "cluster", _file_name(made, patch=False), resource.name, _manifest(made, masked))
+                _add(files, "cluster", _file_name(made, patch=False), resource.name, _manifest(show(made), masked))
     return dict(sorted(files.items()))
 
 
@@ -71,9 +74,9 @@ def _release(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {**release, "values": inputs.get("values") or {}}
 
 
-def _manifest(inputs: Mapping[str, Any], masked: bool) -> dict[str, Any]:
+def _manifest(shown: Any, masked: bool) -> dict[str, Any]:
     """The object as registered, without nulls (the API server reads them as absent) and without Pulumi's own mark."""
-    item: dict[str, Any] = _without_nulls(_shown(inputs, masked))
+    item: dict[str, Any] = _without_nulls(shown)
     meta = item.get("metadata")
     if isinstance(meta, dict):
         notes = meta.get("annotations")
@@ -90,10 +93,24 @@ def _manifest(inputs: Mapping[str, Any], masked: bool) -> dict[str, Any]:
     return item
 
 
-def _shown(value: Any, masked: bool) -> Any:
+def _shower(placeholders: frozenset[str], masked: bool) -> Callable[[Any], Any]:
+    """A function that gives a value as it may be written."""
     if masked:
-        return wire.shown(value)
-    return wire.transform(value, lambda item, _: _word(item))
+        return wire.shown
+
+    def leaf(item: Any, secret: bool) -> Any:
+        if secret and isinstance(item, str) and any(text in part for part in _readings(item) for text in placeholders):
+            return wire.MASK
+        return _word(item)
+
+    return lambda value: wire.transform(value, leaf)
+
+
+def _readings(text: str) -> Iterator[str]:
+    """`text`, and what it says if it is base64, as the data of Secrets is."""
+    yield text
+    with suppress(ValueError):
+        yield base64.b64decode(text, validate=True).decode()
 
 
 def _word(value: Any) -> Any:

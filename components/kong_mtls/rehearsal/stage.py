@@ -27,7 +27,6 @@ from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime import stack as runtime_stack
 
 from kong_mtls.pki import clock
-from kong_mtls.reader.manifests import UnreadableInput
 from kong_mtls.rehearsal import project as projects
 from kong_mtls.rehearsal import state as states
 from kong_mtls.rehearsal import wire
@@ -70,7 +69,8 @@ class Performance:
         steps: What happens to each custom resource, deletions last.
         exports: The stack's outputs; secrets and unknowns marked.
         messages: What the program logged, without secrets.
-        placeholders: Config paths whose value only the engine can decrypt.
+        placeholders: Config paths whose value only the engine can decrypt, or that the stack leaves out.
+        placeholder_texts: The placeholders themselves.
         unstaged: What has no stand-in and was passed through: URN (or function) to type.
         waiting: Resources whose controller is not done, and why.
         state: What to remember of this run (the old state after a preview).
@@ -85,6 +85,7 @@ class Performance:
     exports: Mapping[str, Any] = field(repr=False)
     messages: tuple[Message, ...]
     placeholders: tuple[str, ...]
+    placeholder_texts: frozenset[str] = field(repr=False)
     unstaged: Mapping[str, str]
     waiting: Mapping[str, str]
     state: State = field(repr=False)
@@ -114,6 +115,10 @@ def perform(
 ) -> Performance:
     """Runs the program in the folder `program` for `stack`. Writes nothing.
 
+    A secret that the program requires and the stack's config leaves out becomes a placeholder, like one that only the
+    engine can decrypt: the run starts over when the program stops with ``pulumi.ConfigMissingError`` for a secret, or
+    with an error whose attribute ``missing_secret`` is a config path (``kong-mtls:license.data``).
+
     Args:
         program: The folder with ``Pulumi.yaml``.
         stack: The stack's name.
@@ -131,40 +136,61 @@ def perform(
     project = projects.read_project(program.resolve())
     if state is None:
         state = states.load(states.path_of(project.folder, stack), project.name, stack)
-    if config is None:
-        config = projects.read_stack(project, stack, at, state.placeholders)
-    monitor = Monitor(
-        project=project.name,
-        stack=stack,
-        settings=config.values,
-        state=state,
-        at=at,
-        preview=preview,
-        references=lambda name: _other_stack(project, stack, name),
-    )
-    failure: Exception | None = None
-    try:
-        with clock.at(at), _program_environment(project):
-            contextvars.copy_context().run(_run, monitor, project, config)
-    except Exception as error:
-        failure = error
-    redact = redactor(monitor, config)
+    missing: list[str] = []
+    while True:
+        read = config or projects.read_stack(project, stack, at, state.placeholders, missing)
+        monitor = Monitor(
+            project=project.name,
+            stack=stack,
+            settings=read.values,
+            state=state,
+            at=at,
+            preview=preview,
+            references=lambda name: _other_stack(project, stack, name),
+        )
+        failure = _attempt(monitor, project, read)
+        wanted = _missing_secret(failure)
+        if config is not None or wanted is None or wanted in missing:
+            break
+        missing.append(wanted)
+    redact = redactor(monitor, read)
     if monitor.unstaged and not pass_unstaged:
         raise NotStaged(_unstaged_message(monitor.unstaged, failure, redact), monitor.unstaged) from None
-    cause = monitor.failure or failure
-    if isinstance(cause, (pulumi.RunError, ResourceError)):
-        raise ProgramFailed(redact(str(cause))) from None
-    if isinstance(cause, UnreadableInput):
-        raise cause from None
-    if isinstance(cause, ModuleNotFoundError) and not str(cause.name or "").startswith("kong_mtls"):
-        raise ProgramFailed(f"the program imports {cause.name}, which is not installed in {sys.prefix}") from None
-    if cause is not None:
-        raise cause
+    if failure is not None:
+        raise _told_apart(failure, redact) from None
     try:
         deletions = monitor.deletions()
     except ResourceError as error:
         raise ProgramFailed(str(error)) from None
-    return _performance(monitor, project, config, deletions, redact)
+    return _performance(monitor, project, read, deletions, redact)
+
+
+def _attempt(monitor: Monitor, project: Project, config: StackConfig) -> Exception | None:
+    """One run; what stopped it, a stand-in's refusal before what followed from it."""
+    failure: Exception | None = None
+    try:
+        with clock.at(monitor.at), _program_environment(project):
+            contextvars.copy_context().run(_run, monitor, project, config)
+    except Exception as error:
+        failure = error
+    return monitor.failure or failure
+
+
+def _missing_secret(failure: Exception | None) -> str | None:
+    """The config path of the secret for want of which the program stopped."""
+    if isinstance(failure, pulumi.ConfigMissingError) and failure.secret:
+        return failure.key
+    path = getattr(failure, "missing_secret", None)
+    return path if isinstance(path, str) else None
+
+
+def _told_apart(failure: Exception, redact: Callable[[str], str]) -> Exception:
+    """What to raise: one message for what a person can mend, the exception itself for anything else."""
+    if isinstance(failure, (pulumi.RunError, ResourceError)):
+        return ProgramFailed(redact(str(failure)))
+    if isinstance(failure, ModuleNotFoundError):
+        return ProgramFailed(f"the program imports {failure.name}, which is not installed in {sys.prefix}")
+    return failure
 
 
 def _performance(
@@ -196,6 +222,7 @@ def _performance(
         exports=monitor.exports,
         messages=tuple(messages),
         placeholders=config.placeholders,
+        placeholder_texts=config.placeholder_texts,
         unstaged=dict(sorted(monitor.unstaged.items())),
         waiting=monitor.waiting(),
         state=after,
