@@ -84,8 +84,15 @@ class Session:
     """OpenSSL's last objection to it, going by ``client_ca_pem``; None when there is none."""
 
 
-Answer = Callable[[Session, Request], Response | None]
-"""What a server does above TLS: an answer, or None to close the connection without one."""
+@dataclass(frozen=True)
+class Closed:
+    """The server closes the connection without an answer (nginx's status 444), and why."""
+
+    reason: str
+
+
+Answer = Callable[[Session, Request], Response | Closed]
+"""What a server does above TLS."""
 
 
 def answer_ok(_: Session, __: Request) -> Response:

@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from .ends import ClientEnd, Outcome, Request, Response, ServerEnd, Session, VerifyError
+from .ends import ClientEnd, Closed, Outcome, Request, Response, ServerEnd, Session, VerifyError
 from .names import describe_names
 
 T = TypeVar("T")
@@ -287,14 +287,16 @@ class _Play:
         if not data:
             return
         path, headers, _ = _decode(data)
-        response = _judge_in_http(self._server, session)
+        response: Response | Closed | None = _judge_in_http(self._server, session)
         if response is None:
             response = self._server.answer(session, Request(headers.pop("host", ""), path, headers))
         elif error:
             self._server_objects = f"{response.status} {response.body}: {error}"
-        if response is not None:
-            first = f"HTTP/1.1 {response.status} -"
-            yield from sock.send(_encode(first, response.headers, response.body))
+        if isinstance(response, Closed):
+            self._server_objects = response.reason
+            return
+        first = f"HTTP/1.1 {response.status} -"
+        yield from sock.send(_encode(first, response.headers, response.body))
 
     def outcome(self, client: _Socket, server: _Socket) -> Outcome:
         seen_by_server = self._session.certificates if self._session else ()
@@ -305,7 +307,8 @@ class _Play:
         if server.trouble:
             return replace(base, refused_by="server", reason=server.trouble)
         if self._response is None:
-            return replace(base, refused_by="server", reason="the connection was closed without an answer")
+            reason = self._server_objects or "the connection was closed without an answer"
+            return replace(base, refused_by="server", reason=reason)
         base = replace(base, response=self._response)
         reason = self._server_objects or f"{self._response.status} {self._response.body}".strip()
         if self._response.status >= 400:
