@@ -20,6 +20,7 @@ from kong_mtls.rehearsal import yaml12
 from kong_mtls.rehearsal.placeholders import Placeholders
 
 PROJECT_FILES: Final = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
+REHEARSAL_KEY: Final = "rehearsal"
 SCALARS: Final = (str, bool, int, float)
 
 
@@ -144,13 +145,14 @@ def read_stack(
 ) -> StackConfig:
     """The configuration of `stack`, project defaults included.
 
+    One key is added: ``<project>:rehearsal`` is ``true``, so that a program can tell that it deploys nothing.
+
     Args:
         project: From :func:`read_project`.
         stack: The stack's name.
         at: The time at which placeholder certificates begin.
         remembered: Placeholders of earlier runs, so that they stay the same.
-        missing: Paths of secrets that the program needs and the stack leaves out, e.g. ``kong-mtls:license.data``:
-            they get a placeholder too.
+        missing: Keys of secrets that the program needs and the stack leaves out: they get a placeholder too.
 
     Raises:
         UnreadableInput: The stack has no file, the file is broken, a required key is missing or a value has
@@ -171,11 +173,12 @@ def read_stack(
     for key in stacked:
         if key.count(":") != 1 or not all(key.split(":")):
             raise UnreadableInput(f"{path}: {key!r} is no config key: keys have the form <namespace>:<name>")
-    for path_in_config in missing:
-        _ask_for(stacked, project, path_in_config)
+    for key in missing:
+        stacked.setdefault(key, {"secure": ""})
     secret_keys = frozenset(key for key, value in stacked.items() if _holds_secure(value))
     fill = Placeholders(at, dict(remembered or {}))
     values = _merge(project, stack, fill.fill(stacked), secret_keys)
+    values.setdefault(f"{project.name}:{REHEARSAL_KEY}", "true")
     notes = []
     if data.get("environment"):
         notes.append(f"{path.name} imports environments, which only the engine can open; their values are missing")
@@ -187,22 +190,6 @@ def read_stack(
         placeholder_texts=frozenset(fill.texts),
         notes=tuple(notes),
     )
-
-
-def _ask_for(config: dict[str, Any], project: Project, path: str) -> None:
-    """Puts an undecryptable value where `config` has nothing, over the project's default for that key."""
-    key, _, rest = path.partition(".")
-    key = _full_key(project.name, key)
-    default = project.schema.get(key, {}).get("default")
-    if not rest:
-        config.setdefault(key, {"secure": ""})
-        return
-    item = config[key] = dict(config.get(key) or default or {})
-    *parents, last = rest.split(".")
-    for parent in parents:
-        item[parent] = dict(item.get(parent) or {})
-        item = item[parent]
-    item.setdefault(last, {"secure": ""})
 
 
 def _merge(project: Project, stack: str, values: dict[str, Any], secret_keys: frozenset[str]) -> dict[str, Any]:

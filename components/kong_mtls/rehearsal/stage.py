@@ -116,8 +116,7 @@ def perform(
     """Runs the program in the folder `program` for `stack`. Writes nothing.
 
     A secret that the program requires and the stack's config leaves out becomes a placeholder, like one that only the
-    engine can decrypt: the run starts over when the program stops with ``pulumi.ConfigMissingError`` for a secret, or
-    with an error whose attribute ``missing_secret`` is a config path (``kong-mtls:license.data``).
+    engine can decrypt: the run starts over when the program stops with ``pulumi.ConfigMissingError`` for a secret.
 
     Args:
         program: The folder with ``Pulumi.yaml``.
@@ -177,11 +176,8 @@ def _attempt(monitor: Monitor, project: Project, config: StackConfig) -> Excepti
 
 
 def _missing_secret(failure: Exception | None) -> str | None:
-    """The config path of the secret for want of which the program stopped."""
-    if isinstance(failure, pulumi.ConfigMissingError) and failure.secret:
-        return failure.key
-    path = getattr(failure, "missing_secret", None)
-    return path if isinstance(path, str) else None
+    """The config key of the secret for want of which the program stopped."""
+    return failure.key if isinstance(failure, pulumi.ConfigMissingError) and failure.secret else None
 
 
 def _told_apart(failure: Exception, redact: Callable[[str], str]) -> Exception:
