@@ -287,11 +287,13 @@ class _Play:
         if not data:
             return
         path, headers, _ = _decode(data)
-        response: Response | Closed | None = _judge_in_http(self._server, session)
-        if response is None:
+        response: Response | Closed
+        refusal = _judge_in_http(self._server, session)
+        if refusal is None:
             response = self._server.answer(session, Request(headers.pop("host", ""), path, headers))
-        elif error:
-            self._server_objects = f"{response.status} {response.body}: {error}"
+        else:
+            response = refusal
+            self._server_objects = f"{refusal.status} {refusal.body}" + (f": {error}" if error else "")
         if isinstance(response, Closed):
             self._server_objects = response.reason
             return
