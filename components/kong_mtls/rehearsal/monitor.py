@@ -126,6 +126,9 @@ class Monitor(MockMonitor):
         """A resource is declared: a component, or a custom resource to create, change or leave as it is."""
         try:
             resource = self._resource(request)
+            if request.transforms:
+                with self._lock:
+                    self.unstaged[f"{resource.urn} (transforms)"] = "transform"
             if request.type == STACK_TYPE:
                 return resource_pb2.RegisterResourceResponse(urn=resource.urn)
             if not request.custom and not request.remote:
@@ -182,6 +185,24 @@ class Monitor(MockMonitor):
         with self._lock:
             exists = any(r.type == request.type and r.id == request.id for r in self.made.values())
         return resource_pb2.ExistsResourceResponse(exists=exists)
+
+    def RegisterStackTransform(self, request: Any) -> Any:  # noqa: ARG002, N802
+        """A transform of all resources is declared. Only the engine runs transforms."""
+        with self._lock:
+            self.unstaged["register_resource_transform (function)"] = "transform"
+        return empty_pb2.Empty()
+
+    def RegisterStackInvokeTransform(self, request: Any) -> Any:  # noqa: ARG002, N802
+        """A transform of all function calls is declared. Only the engine runs transforms."""
+        with self._lock:
+            self.unstaged["register_invoke_transform (function)"] = "transform"
+        return empty_pb2.Empty()
+
+    def RegisterResourceHook(self, request: Any) -> Any:  # noqa: N802
+        """A hook around a resource's life is declared. Nothing comes to life here, so it is not run."""
+        with self._lock:
+            self.messages.append(Message("warning", f"the resource hook {request.name!r} is not run in a rehearsal"))
+        return empty_pb2.Empty()
 
     # What the SDK's log calls, by the names of the engine's protocol.
 
