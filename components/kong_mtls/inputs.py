@@ -67,7 +67,7 @@ def _collect(shape: type, args: Any, path: str, problems: list[str]) -> None:
     if isinstance(args, pulumi.Output):
         return  # what only the engine knows is checked where it is used
     if not isinstance(args, Mapping):
-        problems.append(f"{path or 'args'}: a mapping is needed, not {type(args).__name__}")
+        problems.append(f"{path.rstrip('.') or 'args'}: a mapping is needed, not {type(args).__name__}")
         return
     fields = _fields(shape)
     for key in args:

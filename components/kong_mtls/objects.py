@@ -18,6 +18,7 @@ from .args import SecretRefArgs
 from .outputs import digest
 
 TLS_TYPE = "kubernetes.io/tls"
+_SUFFIX = "-0123abcd"  # what Pulumi's autonaming adds to a resource's name
 
 
 def make_secret(
@@ -39,9 +40,7 @@ def make_secret(
         fixed_name: the object's own name, or None to have Pulumi name it.
         what: how to name it in a message.
     """
-    if fixed_name is not None:
-        names.check_label(fixed_name, what)
-        warn_unless_mutable("Secret", fixed_name, opts)
+    check_name("Secret", resource_name, fixed_name, what, opts)
     metadata = kubernetes.meta.v1.ObjectMetaArgs(
         namespace=namespace, name=fixed_name, labels=labels, annotations=annotations
     )
@@ -88,15 +87,34 @@ def change_marker(resource_name: str, value: pulumi.Input[str], opts: pulumi.Res
     return pulumi.Output.unsecret(marker.hex)
 
 
-def warn_unless_mutable(kind: str, fixed_name: str, opts: pulumi.ResourceOptions) -> None:
+def check_name(kind: str, resource_name: str, fixed_name: str | None, what: str, opts: pulumi.ResourceOptions) -> None:
+    """Refuse a name that no volume could have, and warn of a fixed one that would vanish while it is replaced.
+
+    The chart names the volume of a mounted Secret or ConfigMap after it, so that more than a DNS label can't be
+    mounted (Kong/charts, charts/kong/templates/_helpers.tpl, ``kong.volumes``).
+
+    Raises:
+        InputError: the fixed name, or the resource's own name where Pulumi makes the object's from it.
+    """
+    if fixed_name is not None:
+        names.check_label(fixed_name, what)
+        _warn_unless_mutable(kind, fixed_name, opts)
+    else:
+        names.check_label(resource_name, f"{kind} named after its resource", 63 - len(_SUFFIX))
+
+
+def _warn_unless_mutable(kind: str, fixed_name: str, opts: pulumi.ResourceOptions) -> None:
     """Say so when a Secret or ConfigMap with a fixed name would be deleted before its successor is there."""
     setting = f"enable{kind}Mutable"
-    explicit = opts.provider is not None or opts.providers
-    if not explicit and pulumi.Config("kubernetes").get_bool(setting):
+    inherited = opts.parent.get_provider(f"kubernetes:core/v1:{kind}") if opts.parent is not None else None
+    if inherited is not None or opts.provider is not None:
+        # The stack's config is for the default provider only, and another's inputs can't be read.
+        why, remedy = "its provider is given explicitly", f"Set {setting} on that provider"
+    elif pulumi.Config("kubernetes").get_bool(setting):
         return
-    why = "the provider is given explicitly" if explicit else f"kubernetes:{setting} is not 'true'"
+    else:
+        why, remedy = f"kubernetes:{setting} is not 'true'", f"Set `pulumi config set kubernetes:{setting} true`"
     pulumi.log.warn(
         f"{kind} {fixed_name!r} has a fixed name and {why}: unless the provider has {setting}, a changed content "
-        f"deletes the {kind} before it makes the new one. Set `pulumi config set kubernetes:{setting} true`, or leave "
-        "the name to Pulumi."
+        f"deletes the {kind} before it makes the new one. {remedy}, or leave the name to Pulumi."
     )

@@ -3,9 +3,8 @@
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from . import names
 from .args import TrustRefArgs
-from .objects import warn_unless_mutable
+from .objects import check_name
 from .outputs import digest
 
 KEY = "ca.crt"
@@ -24,9 +23,7 @@ def trust_bundle(
 
     It is public, so a ConfigMap, and apart from any key: readers need no access to Secrets.
     """
-    if fixed_name is not None:
-        names.check_label(fixed_name, what)
-        warn_unless_mutable("ConfigMap", fixed_name, opts)
+    check_name("ConfigMap", resource_name, fixed_name, what, opts)
     made = kubernetes.core.v1.ConfigMap(
         resource_name, metadata={"name": fixed_name, "namespace": namespace}, data={KEY: pem}, opts=opts
     )

@@ -53,9 +53,15 @@ def _matches(pattern: str, wanted: str) -> bool:
 
 
 def usage(certificate: Facts, *wanted: str) -> list[str]:
-    """Extended key usages that a TLS peer demands and the certificate rules out."""
+    """Usages that a TLS peer demands and the certificate rules out: it signs the handshake, as ``wanted``.
+
+    A key usage, where there is one, has to say digitalSignature (RFC 8446, 4.4.2.2). A CA's often doesn't.
+    """
     missing = [use for use in wanted if not certificate.allows(use)]
-    return [f"its extended key usage lacks {', '.join(missing)}"] if missing else []
+    problems = [f"its extended key usage lacks {', '.join(missing)}"] if missing else []
+    if certificate.key_usages is not None and "digital_signature" not in certificate.key_usages:
+        problems.append("its key usage lacks digitalSignature, without which it can't take part in a handshake")
+    return problems
 
 
 def authority(certificate: Facts) -> list[str]:

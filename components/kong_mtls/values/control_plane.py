@@ -22,7 +22,10 @@ PROTECTED: Mapping[str, str] = {
     "env.cluster_telemetry_listen": "the data planes connect to port 8006",
     "env.admin_listen": "a control plane needs its Admin API, and the ingress controller finds it on 8444",
     "env.pg_ssl": "set `database.tls`",
+    "env.pg_ssl_required": "set `database.tls`",
     "env.pg_ssl_verify": "set `database.tls`",
+    "env.pg_ssl_cert": "set `database.tls.client_certificate`",
+    "env.pg_ssl_cert_key": "set `database.tls.client_certificate`",
     "env.pg_host": "set `database.host`",
     "env.pg_password": "set `database.password_secret`",
     "ingressController.enabled": "set `ingress_controller`",
@@ -59,6 +62,10 @@ def control_plane_values(
     Raises:
         InputError: what can't work, by name.
     """
+    controller = ingress_controller
+    if pods.get("autoscaling") and controller is not None and not shared.cpu_request(controller.get("resources")):
+        # The autoscaler measures nothing as long as one container of the pod has no request.
+        raise InputError("ingress_controller.resources: pods.autoscaling needs requests.cpu there as well")
     files = shared.Files()
     enterprise = shared.license_values(edition, license_secret, files)
     env: dict[str, pulumi.Input[Any]] = {
@@ -96,7 +103,10 @@ def control_plane_values(
         }
     if not hooks:
         values["migrations"] = {"preUpgrade": False, "postUpgrade": False}
-    return merge(values, user_values, PROTECTED, what)
+    protected = {**PROTECTED, **files.protected()}
+    if "lua_ssl_trusted_certificate" in env:
+        protected["env.lua_ssl_trusted_certificate"] = "set `database.tls.trust`"
+    return merge(values, user_values, protected, what)
 
 
 def _allowed_names(edition: str, cluster: ClusterLinkArgs) -> dict[str, str]:

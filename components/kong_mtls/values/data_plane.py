@@ -109,7 +109,7 @@ def data_plane_values(
     }
     if enterprise:
         values["enterprise"] = enterprise
-    return merge(values, user_values, PROTECTED, what)
+    return merge(values, user_values, {**PROTECTED, **files.protected()}, what)
 
 
 def _endpoints(edition: str, control_plane: ControlPlaneEndpointArgs) -> dict[str, pulumi.Input[str]]:

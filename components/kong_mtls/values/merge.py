@@ -4,6 +4,7 @@ Maps are merged key by key. Lists that both sides add to (volumes, mounts) are j
 is the user's. What would break a link or a name that other objects rely on is refused with the reason.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,10 @@ JOINED_LISTS = frozenset(
     }
 )
 ENVIRONMENTS = frozenset({"env", "customEnv", "ingressController.env", "ingressController.customEnv"})
+
+# Names of settings whose value is, or may be, secret: messages leave it out.
+_SECRETIVE = re.compile(r"passw|secret|token|key|licen|credential|session", re.IGNORECASE)
+_LONGEST_SHOWN = 80
 
 
 def merge(
@@ -64,17 +69,25 @@ def _merge(
         path = f"{prefix}{key}"
         reason = next((why for stem, why in protected.items() if path == stem or path.startswith(f"{stem}.")), None)
         if reason is not None and not _same(value, merged.get(key)):
-            problems.append(f"{path}: {_shown(value)} is refused: {reason}")
+            problems.append(f"{path}: {_shown(key, value)} is refused: {reason}")
+        elif path.lower().startswith("customenv.kong_"):
+            # The chart lays customEnv over env: KONG_ROLE there would win over env.role (_helpers.tpl, kong.env).
+            problems.append(f"{path}: set it in `env`, as {key[5:].lower()}")
         elif environment and not isinstance(value, str | Mapping | pulumi.Output):
-            problems.append(f"{path}: {value!r} must be a string, in quotes: Helm would rewrite it")
+            problems.append(f"{path}: {_shown(key, value)} must be a string, in quotes: Helm would rewrite it")
         elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and not environment:
             merged[key] = _merge(dict(merged[key]), value, f"{path}.", protected, problems)
-        elif isinstance(value, Mapping) and any(stem.startswith(f"{path}.") for stem in protected):
+        elif isinstance(value, Mapping) and (
+            path in ENVIRONMENTS or any(stem.startswith(f"{path}.") for stem in protected)
+        ):
             merged[key] = _merge({}, value, f"{path}.", protected, problems)
-        elif path in JOINED_LISTS and isinstance(merged.get(key), list) and isinstance(value, list):
-            merged[key] = [*merged[key], *(item for item in value if item not in merged[key])]
+        elif path in JOINED_LISTS and isinstance(merged.get(key), list):
+            if isinstance(value, list):
+                merged[key] = [*merged[key], *(item for item in value if item not in merged[key])]
+            else:
+                problems.append(f"{path}: must be a list, which is added to the component's own")
         elif any(stem.startswith(f"{path}.") for stem in protected):
-            problems.append(f"{path}: {_shown(value)} would remove what the component sets below it")
+            problems.append(f"{path}: {_shown(key, value)} would remove what the component sets below it")
         else:
             merged[key] = value
     return merged
@@ -89,5 +102,8 @@ def _same(theirs: Any, ours: Any) -> bool:
     return bool(theirs == ours)
 
 
-def _shown(value: Any) -> str:
-    return "the given value" if isinstance(value, pulumi.Output | Mapping | list) else repr(value)
+def _shown(key: str, value: Any) -> str:
+    """The value as a message may show it: nothing that could be a password, a key or a licence."""
+    shown = repr(value)
+    hidden = isinstance(value, pulumi.Output | Mapping | list) or _SECRETIVE.search(key) or len(shown) > _LONGEST_SHOWN
+    return "the given value" if hidden else shown

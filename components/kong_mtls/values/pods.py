@@ -19,6 +19,9 @@ _DEFAULT_IMAGES = {"enterprise": ("kong/kong-gateway", "3.10"), "oss": ("kong", 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.\d+){0,2}(?:[-+][0-9A-Za-z.-]+)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+# Volumes that the chart makes itself (Kong/charts, charts/kong/templates/_helpers.tpl, kong.volumes).
+_CHART_VOLUMES = frozenset({"webhook-cert", "admin-client-ca", "admin-api-cert"})
+
 
 @dataclass
 class Files:
@@ -31,23 +34,46 @@ class Files:
     def secret(self, ref: SecretRefArgs, role: str) -> pulumi.Input[str]:
         """Mount a Secret, and return its name for ``names.secret_path``."""
         name = ref["name"]
-        if not any(mounted is name or _equal(mounted, name) for mounted in self.secrets):
+        if not any(_equal(mounted, name) for mounted in self.secrets):
+            self._check_volume(name, role, [mounted["name"] for mounted in self.config_maps])
             self.secrets.append(name)
         self.note(ref, role)
         return name
 
     def trust(self, ref: TrustRefArgs, role: str) -> str:
-        """Mount a trust bundle, and return the path of its PEM file."""
-        directory = names.trust_directory(role)
-        self.config_maps.append({"name": ref["name"], "mountPath": directory})
+        """Mount a trust bundle, once for all roles that have the same one, and return the path of its PEM file."""
+        name = ref["name"]
+        mounted = next((mount for mount in self.config_maps if _equal(mount["name"], name)), None)
+        if mounted is None:
+            self._check_volume(name, f"{role} trust", self.secrets)
+            mounted = {"name": name, "mountPath": names.trust_directory(role)}
+            self.config_maps.append(mounted)
         self.note(ref, f"{role}-trust")
-        return f"{directory}/{ref.get('key') or 'ca.crt'}"
+        return f"{mounted['mountPath']}/{ref.get('key') or 'ca.crt'}"
+
+    def _check_volume(self, name: pulumi.Input[str], role: str, others: list[Any]) -> None:
+        """The chart names a volume after what is in it: the name must be a label, and no other volume's.
+
+        Raises:
+            InputError: naming the role and the name.
+        """
+        if not isinstance(name, str):
+            return
+        names.check_label(name, f"{role}: name")
+        if name in _CHART_VOLUMES:
+            raise InputError(f"{role}: name: {name!r} is a volume of the chart's own; give the object another name")
+        if any(_equal(other, name) for other in others):
+            raise InputError(f"{role}: name: {name!r} is mounted as a Secret and as a ConfigMap; name them differently")
 
     def note(self, ref: SecretRefArgs | TrustRefArgs, role: str) -> None:
         """Make the pods roll when what ``ref`` names changes."""
         checksum = ref.get("checksum")
         if checksum is not None:
             self.checksums[f"checksum/{role}"] = checksum
+
+    def protected(self) -> dict[str, str]:
+        """Pod annotations that a user's own values can't change: without them the pods don't roll."""
+        return {f"podAnnotations.{key}": "pods roll by it when what they read changes" for key in self.checksums}
 
     def values(self) -> dict[str, Any]:
         """The chart's values for the mounts."""
@@ -60,7 +86,8 @@ class Files:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    return isinstance(left, str) and isinstance(right, str) and left == right
+    """Whether two names are known to be the same."""
+    return left is right or (isinstance(left, str) and isinstance(right, str) and left == right)
 
 
 def gateway_version(edition: str, image: ImageArgs) -> tuple[int, int]:
@@ -138,8 +165,8 @@ def _scaling(pods: PodsArgs, values: dict[str, Any]) -> int:
     least, most = autoscaling.get("min_replicas", 2), autoscaling.get("max_replicas", 5)
     if not 1 <= least <= most:
         raise InputError(f"pods.autoscaling: min_replicas {least} and max_replicas {most}; needed: 1 <= min <= max")
-    if not (pods.get("resources") or {}).get("requests"):
-        raise InputError("pods.autoscaling: needs pods.resources.requests: a share of no request can't be measured")
+    if not cpu_request(pods.get("resources")):
+        raise InputError("pods.autoscaling: needs pods.resources.requests.cpu: a share of no request can't be measured")
     percent = autoscaling.get("target_cpu_percent", 80)
     target = {"type": "Utilization", "averageUtilization": percent}
     values["autoscaling"] = {
@@ -149,6 +176,12 @@ def _scaling(pods: PodsArgs, values: dict[str, Any]) -> int:
         "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
     }
     return least
+
+
+def cpu_request(resources: Mapping[str, Any] | None) -> Any:
+    """The CPU that a container requests; None when it requests none (limits count as requests, as in Kubernetes)."""
+    given = resources or {}
+    return (given.get("requests") or {}).get("cpu") or (given.get("limits") or {}).get("cpu")
 
 
 def _budget(pods: PodsArgs, least: int, values: dict[str, Any]) -> None:
@@ -243,6 +276,9 @@ PROTECTED: Mapping[str, str] = {
     "fullnameOverride": "names of Services and host names are computed from the release's name",
     "namespace": "the namespace is the component's `namespace`",
     "deployment.kong.enabled": "the release would run no gateway",
+    "image.repository": "set `image`",
+    "image.tag": "set `image`",
+    "image.unifiedRepoTag": "set `image`",
     "env.role": "the role is what the component is for",
     "env.database": "the role decides it: a data plane has none, a control plane has Postgres",
     "env.cluster_mtls": "both ends must use one mode: set `cluster.mtls`",
