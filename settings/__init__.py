@@ -16,10 +16,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from kong_mtls import InputError, KongHybridArgs
 from kong_mtls.cluster_certificate import check_given
-from kong_mtls.hybrid_checks import problems
+from kong_mtls.cluster_existing import end_problems
+from kong_mtls.hybrid_checks import problems, server_names
 from kong_mtls.license import check_license, read_license
+from kong_mtls.pki.issue import CLIENT, SERVER
 
 from . import hybrid, model
+from .references import connect
+
+__all__ = ["Settings", "camel", "connect", "load"]
 
 PROJECT = "kong-mtls"
 HOURS = 24
@@ -159,12 +164,29 @@ def _license(plain: dict[str, Any], rehearsing: bool, found: list[str], warnings
 
 
 def _own_certificate(plain: dict[str, Any], found: list[str]) -> None:
+    """Certificates of the user's own, while their keys are still at hand."""
     cluster = plain.get("cluster") or {}
+    existing = cluster.get("existing") or {}
+    ends = {"controlPlane": (existing.get("control_plane"), SERVER, _server_names(plain))}
+    ends |= {f"dataPlanes.{name}": (end, CLIENT, []) for name, end in (existing.get("data_planes") or {}).items()}
+    for where, (end, usage, names) in ends.items():
+        if end and end.get("certificate_pem") and end.get("private_key_pem"):
+            key, prefix = end["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster.existing.{where}"
+            try:
+                problems = end_problems(end["certificate_pem"], key, existing.get("trust_pem"), usage, names)
+                found += [f"{prefix}: {problem}" for problem in problems]
+            except InputError as error:
+                found.append(f"{prefix}: {error}")
     if cluster.get("certificate_pem") and cluster.get("private_key_pem"):
         try:
             check_given(cluster["certificate_pem"], cluster["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster")
         except InputError as error:
             found.append(str(error))
+
+
+def _server_names(plain: dict[str, Any]) -> list[str]:
+    arguments = cast("KongHybridArgs", {"control_plane": plain.get("controlPlane") or {}})
+    return [*server_names(arguments), *((plain.get("cluster") or {}).get("server_names") or [])]
 
 
 def _wrapped(value: Any) -> Any:
@@ -190,3 +212,10 @@ def _in_config(problem: str) -> str:
 
 def _days(hours: int) -> str:
     return f"{hours // HOURS} days" if hours % HOURS == 0 else f"{hours} hours"
+
+
+def camel(value: Any) -> Any:
+    """A component's output as the stack puts it out: keys in camelCase."""
+    if isinstance(value, dict):
+        return {re.sub(r"_([a-z])", lambda found: found[1].upper(), key): camel(item) for key, item in value.items()}
+    return value

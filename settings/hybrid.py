@@ -38,14 +38,75 @@ class License(Model):
     existing_secret: str | None = None
 
 
+class ClusterAuthority(Model):
+    """The CA of the cluster link."""
+
+    generations: list[str] | None = None
+    issuing: str | None = None
+    validity_days: int | None = Field(default=None, ge=1, le=36500)
+    successor_days: int | None = Field(default=None, ge=1, le=36500)
+    intermediate: bool | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As given, lifetimes in hours."""
+        return in_hours(super().arguments())
+
+
+class Leaf(Model):
+    """Lifetime and keys of certificates."""
+
+    validity_days: int | None = Field(default=None, ge=1, le=36500)
+    early_renewal_days: int | None = Field(default=None, ge=0, le=36500)
+    key_generation: str | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """As given, lifetimes in hours."""
+        return in_hours(super().arguments())
+
+
+class RemoteDataPlane(Model):
+    """A data plane of another stack: its signing request, or the stack that puts it out."""
+
+    name: str
+    common_name: str | None = None
+    certificate_request_pem: str | None = None
+    stack: str | None = None
+
+
+class ExistingEnd(Model):
+    """The certificate of one end of the link."""
+
+    certificate_pem: str | None = None
+    private_key_pem: Secret | None = None
+    existing_secret: str | None = None
+
+
+class ExistingCluster(Model):
+    """Certificates of the user's own PKI."""
+
+    trust_pem: str | None = None
+    trust_config_map: str | None = None
+    control_plane: ExistingEnd
+    data_planes: dict[str, ExistingEnd]
+
+
 class Cluster(Model):
     """The link between control plane and data planes."""
 
+    mtls: Literal["shared", "pki", "pki_check_cn"] | None = None
     validity_days: int | None = Field(default=None, ge=1, le=36500)
     early_renewal_days: int | None = Field(default=None, ge=0, le=36500)
     certificate_pem: str | None = None
     private_key_pem: Secret | None = None
     existing_secret: str | None = None
+    authority: ClusterAuthority | None = None
+    leaf: Leaf | None = None
+    server_names: list[str] | None = None
+    remote_data_planes: list[RemoteDataPlane] | None = None
+    allowed_common_names: list[str] | None = None
+    existing: ExistingCluster | None = None
+    migration: Literal["accept", "join", "present"] | None = None
+    skip_steps: bool | None = None
 
     def arguments(self) -> dict[str, Any]:
         """As given, lifetimes in hours."""
@@ -147,6 +208,7 @@ class DataPlane(Model):
     namespace: str | None = None
     create_namespace: bool | None = None
     release_name: str | None = None
+    common_name: str | None = None
     image: Image | None = None
     server_certificate: SecretRef | None = None
     proxy: Proxy | None = None

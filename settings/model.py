@@ -26,6 +26,8 @@ class Model(BaseModel):
                 value = value.arguments()
             elif isinstance(value, list):
                 value = [item.arguments() if isinstance(item, Model) else item for item in value]
+            elif isinstance(value, dict):
+                value = {key: item.arguments() if isinstance(item, Model) else item for key, item in value.items()}
             given[name] = value
         return given
 

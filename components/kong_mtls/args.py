@@ -145,4 +145,4 @@ class ClusterLinkArgs(TypedDict):
     allowed_common_names: NotRequired[Sequence[str]]
     """Control plane, `pki_check_cn`: common names of the data planes that may join."""
     verify_depth: NotRequired[int]
-    """Number of intermediate certificates a chain may have, plus one (Kong's `lua_ssl_verify_depth`); default 1."""
+    """How many intermediate certificates a chain may have (Kong's `lua_ssl_verify_depth`); Kong's default is 1."""

@@ -7,14 +7,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import names
-from .args import ClusterLinkArgs, SecretRefArgs
-from .cluster_certificate import ClusterCertificate, ClusterCertificateArgs
+from .args import SecretRefArgs
 from .control_plane import ControlPlane, ControlPlaneArgs
 from .data_plane import DataPlane, DataPlaneArgs
 from .database import ExternalDatabase, ExternalDatabaseArgs
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
-from .hybrid_checks import data_planes, problems, release_name
+from .hybrid_checks import data_planes, problems, release_name, server_names
+from .hybrid_cluster import Ends, Link, make_link
 from .inputs import check_inputs
 from .license import License, LicenseArgs
 from .outputs import text
@@ -46,6 +46,12 @@ class KongHybrid(pulumi.ComponentResource):
     """`host:port` that data planes send telemetry to (Enterprise)."""
     proxies: pulumi.Output[Mapping[str, ProxyEndpoint]]
     """Where clients reach each data plane inside the cluster, by the data plane's name."""
+    cluster_authority: pulumi.Output[Mapping[str, Any]]
+    """pki: `{"generations": [...], "issuing": ...}`, to be given back as `cluster.last_applied`; else empty."""
+    cluster_trust_pem: pulumi.Output[str]
+    """pki: the CA certificates of the link, for data planes of other stacks; else empty. Public."""
+    remote_certificate_pems: pulumi.Output[Mapping[str, str]]
+    """pki: the certificate of each remote data plane, by its name. Public."""
     cluster_not_before: pulumi.Output[str]
     """Start of the cluster certificate's validity, RFC 3339; empty for an existing Secret."""
     cluster_not_after: pulumi.Output[str]
@@ -65,13 +71,10 @@ class KongHybrid(pulumi.ComponentResource):
             raise InputError.of(found, f"{self._where}: the arguments can't be used:")
         self._namespaces = self._make_namespaces()
         licenses = self._license()
-        certificate = self._certificate()
-        control_plane = self._make_control_plane(licenses, certificate, self._database())
-        planes = {
-            plane["name"]: self._make_data_plane(plane, licenses, certificate, control_plane)
-            for plane in self._data_planes
-        }
-        self._export(control_plane, planes, certificate)
+        self._cluster = self._link()
+        control_plane = self._make_control_plane(licenses, self._database())
+        planes = {plane["name"]: self._make_data_plane(plane, licenses, control_plane) for plane in self._data_planes}
+        self._export(control_plane, planes)
 
     def _make_namespaces(self) -> dict[str, pulumi.Input[str]]:
         """Every namespace once: created here, or there already."""
@@ -102,12 +105,17 @@ class KongHybrid(pulumi.ComponentResource):
         arguments: LicenseArgs = _joined({"namespaces": self._namespaces}, self._fixed(names.LICENSE_SECRET), given)
         return License(f"{self._name}-license", arguments, self._child).refs
 
-    def _certificate(self) -> ClusterCertificate:
-        given = self._args.get("cluster") or {}
-        arguments: ClusterCertificateArgs = _joined(
-            {"namespaces": self._namespaces}, self._fixed(names.CLUSTER_SECRET), given
+    def _link(self) -> Link:
+        control_plane = self._control_plane.get("namespace") or "kong"
+        ends = Ends(
+            namespaces=self._namespaces,
+            control_plane=control_plane,
+            data_planes={plane["name"]: plane.get("namespace") or "kong-dp" for plane in self._data_planes},
+            common_names={it["name"]: it["common_name"] for it in self._data_planes if it.get("common_name")},
+            server_names=server_names(self._args),
         )
-        return ClusterCertificate(f"{self._name}-cluster-cert", arguments, self._child)
+        fixed = bool(self._args.get("fixed_secret_names"))
+        return make_link(self._name, self._args.get("cluster") or {}, ends, fixed, self._child)
 
     def _database(self) -> DatabaseLinkArgs:
         given: dict[str, Any] = {**self._args["database"]}
@@ -123,17 +131,15 @@ class KongHybrid(pulumi.ComponentResource):
     def _make_control_plane(
         self,
         licenses: Mapping[str, SecretRefArgs],
-        certificate: ClusterCertificate,
         database: DatabaseLinkArgs,
     ) -> ControlPlane:
         spec = self._control_plane
         key = spec.get("namespace") or "kong"
         controller: IngressControllerArgs = {"publish_service": self._publish_service()}
         controller |= spec.get("ingress_controller") or {}
-        cluster: ClusterLinkArgs = {"certificate": certificate.refs[key]}
         arguments: ControlPlaneArgs = {
             "namespace": self._namespaces[key],
-            "cluster": cluster,
+            "cluster": self._cluster.credentials.control_plane,
             "database": database,
             "edition": self._edition,
             "image": spec.get("image") or self._args.get("image") or {},
@@ -166,7 +172,6 @@ class KongHybrid(pulumi.ComponentResource):
         self,
         spec: HybridDataPlaneArgs,
         licenses: Mapping[str, SecretRefArgs],
-        certificate: ClusterCertificate,
         control_plane: ControlPlane,
     ) -> DataPlane:
         key = spec.get("namespace") or "kong-dp"
@@ -176,7 +181,7 @@ class KongHybrid(pulumi.ComponentResource):
                 "cluster_host": control_plane.cluster_host,
                 "telemetry_host": control_plane.telemetry_host,
             },
-            "cluster": {"certificate": certificate.refs[key]},
+            "cluster": self._cluster.credentials.data_planes[spec["name"]],
             "edition": self._edition,
             "release_name": release_name(spec),
             "image": spec.get("image") or self._args.get("image") or {},
@@ -193,7 +198,6 @@ class KongHybrid(pulumi.ComponentResource):
         self,
         control_plane: ControlPlane,
         planes: Mapping[str, DataPlane],
-        certificate: ClusterCertificate,
     ) -> None:
         self.cluster_endpoint = control_plane.cluster_host.apply(lambda host: f"{host}:{names.CLUSTER_PORT}")
         self.telemetry_endpoint = control_plane.telemetry_host.apply(lambda host: f"{host}:{names.TELEMETRY_PORT}")
@@ -203,12 +207,23 @@ class KongHybrid(pulumi.ComponentResource):
                 for name, plane in planes.items()
             }
         )
-        self.cluster_not_before, self.cluster_not_after = certificate.not_before, certificate.not_after
+        credentials, pki = self._cluster.credentials, self._cluster.pki
+        self.cluster_authority = pulumi.Output.from_input({})
+        self.cluster_trust_pem = pulumi.Output.from_input("")
+        self.remote_certificate_pems = pulumi.Output.from_input({})
+        if pki is not None:
+            self.cluster_authority = pulumi.Output.all(generations=pki.generations, issuing=pki.issuing)
+            self.cluster_trust_pem = pki.trust_pem
+            self.remote_certificate_pems = pki.remote_certificate_pems
+        self.cluster_not_before, self.cluster_not_after = credentials.not_before, credentials.not_after
         self.register_outputs(
             {
                 "cluster_endpoint": self.cluster_endpoint,
                 "telemetry_endpoint": self.telemetry_endpoint,
                 "proxies": self.proxies,
+                "cluster_authority": self.cluster_authority,
+                "cluster_trust_pem": self.cluster_trust_pem,
+                "remote_certificate_pems": self.remote_certificate_pems,
                 "cluster_not_before": self.cluster_not_before,
                 "cluster_not_after": self.cluster_not_after,
             }

@@ -7,6 +7,8 @@ import pulumi
 from typing_extensions import NotRequired
 
 from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
+from .cluster_existing import ExistingClusterArgs
+from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteDataPlaneArgs
 from .values.data_plane import ProxyArgs
 from .values.database import DatabaseTlsArgs, PasswordSecretArgs
 from .values.ingress_controller import IngressControllerArgs
@@ -26,6 +28,26 @@ class HybridLicenseArgs(TypedDict):
 class HybridClusterArgs(TypedDict):
     """The link between control plane and data planes."""
 
+    mtls: NotRequired[str]
+    """`shared` (default), `pki`, or `pki_check_cn` (Enterprise)."""
+    authority: NotRequired[ClusterAuthorityArgs]
+    """pki: the CA of the link and its generations."""
+    leaf: NotRequired[LeafArgs]
+    """pki: lifetime and keys of the certificates."""
+    server_names: NotRequired[Sequence[str]]
+    """pki: further names by which data planes of other clusters reach the control plane."""
+    remote_data_planes: NotRequired[Sequence[RemoteDataPlaneArgs]]
+    """pki: data planes of other stacks, by their signing requests."""
+    allowed_common_names: NotRequired[Sequence[str]]
+    """pki_check_cn: further common names that may join."""
+    existing: NotRequired[ExistingClusterArgs]
+    """pki: certificates from a PKI of your own instead of a CA made here."""
+    migration: NotRequired[str]
+    """On the way from shared to pki: `accept`, then `join`, then `present`, then left out; an `up` each."""
+    last_applied: NotRequired[pulumi.Input[Mapping[str, Any]]]
+    """pki: `{"generations": [...], "issuing": ...}` as this stack last put out, to refuse a jump over a step."""
+    skip_steps: NotRequired[bool]
+    """pki: allow a jump over a step, that drops peers until they restart: for a stolen or ended CA. Default false."""
     validity_hours: NotRequired[int]
     """Shared certificate made here: default 26280 (1095 days)."""
     early_renewal_hours: NotRequired[int]
@@ -110,6 +132,8 @@ class HybridDataPlaneArgs(TypedDict):
     """Default true; false when it is there already."""
     release_name: NotRequired[str]
     """Default `kong-<name>`."""
+    common_name: NotRequired[str]
+    """pki: common name of its certificate; default `<name>.data-plane`."""
     image: NotRequired[ImageArgs]
     """Default: the deployment's image."""
     server_certificate: NotRequired[SecretRefArgs]

@@ -5,10 +5,9 @@ from typing import Any
 
 from . import names
 from .args import ChartArgs, ClusterLinkArgs, ImageArgs, SecretRefArgs
-from .cluster_certificate import EARLY_RENEWAL_HOURS, VALIDITY_HOURS
+from .cluster_checks import cluster_problems
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
-from .pki import checks
 from .values import pods
 from .values.control_plane import control_plane_values
 from .values.data_plane import data_plane_values
@@ -31,6 +30,14 @@ def data_planes(args: KongHybridArgs) -> list[HybridDataPlaneArgs]:
     return list(args.get("data_planes") or [{"name": "dp"}])
 
 
+def server_names(args: KongHybridArgs) -> list[str]:
+    """Every name by which data planes in the same cluster reach the control plane."""
+    plane: HybridControlPlaneArgs = args.get("control_plane") or {}
+    release, namespace = plane.get("release_name") or "kong-cp", plane.get("namespace") or "kong"
+    blocks = ("cluster", "clustertelemetry")
+    return [name for block in blocks for name in names.service_dns_names(names.service(release, block), namespace)]
+
+
 def problems(args: KongHybridArgs) -> list[str]:
     """All problems, each naming the argument, its value and what is allowed; empty when there is none."""
     found: list[str] = []
@@ -38,7 +45,7 @@ def problems(args: KongHybridArgs) -> list[str]:
     if edition not in pods.EDITIONS:
         return [f"edition: {edition!r} is not known; allowed: {', '.join(pods.EDITIONS)}"]
     found += _license(edition, args)
-    found += _cluster(args)
+    found += cluster_problems(args.get("cluster") or {}, edition, [plane["name"] for plane in data_planes(args)])
     found += _database(args)
     found += _distinct(args)
     plane: HybridControlPlaneArgs = args.get("control_plane") or {}
@@ -67,18 +74,6 @@ def _license(edition: str, args: KongHybridArgs) -> list[str]:
             f"{', '.join(sources) or 'none'}); without a licence use edition 'oss'"
         ]
     return []
-
-
-def _cluster(args: KongHybridArgs) -> list[str]:
-    cluster = args.get("cluster") or {}
-    validity = cluster.get("validity_hours", VALIDITY_HOURS)
-    found = checks.lifetime(validity, cluster.get("early_renewal_hours", EARLY_RENEWAL_HOURS), "cluster")
-    pair = [key for key in ("certificate_pem", "private_key_pem") if cluster.get(key) is not None]
-    if len(pair) == 1:
-        found.append(f"cluster: {pair[0]} alone is half a pair; give certificate_pem and private_key_pem")
-    if pair and cluster.get("existing_secret"):
-        found.append(f"cluster: existing_secret and {pair[0]} exclude each other")
-    return found
 
 
 def _database(args: KongHybridArgs) -> list[str]:

@@ -28,6 +28,7 @@ SHARED_CLUSTER_NAME = "kong_clustering"
 
 LICENSE_SECRET = "kong-enterprise-license"  # noqa: S105  # the name of a Secret, as Kong's guides have it
 CLUSTER_SECRET = "kong-cluster-cert"  # noqa: S105  # likewise
+CLUSTER_TRUST = "kong-cluster-ca"
 LICENSE_KEY = "license"
 """The key the chart reads (Kong/charts, charts/kong/templates/_helpers.tpl, ``kong.license``)."""
 

@@ -5,8 +5,9 @@ one, issues from it, and drops the old one. Each step is one change that all pee
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import InputError
 
@@ -70,3 +71,10 @@ def step_problems(previous: Generations | None, wanted: Generations, what: str) 
             f"{wanted.issuing!r} while both are trusted, run an update, and let all peers restart"
         )
     return problems
+
+
+def applied(last: Mapping[str, Any] | None) -> Generations | None:
+    """What a stack last put out as ``{"generations": [...], "issuing": ...}``; None when it has put out nothing."""
+    if not last or not last.get("generations") or not last.get("issuing"):
+        return None
+    return Generations(tuple(str(name) for name in last["generations"]), str(last["issuing"]))
