@@ -1,1 +1,26 @@
 """Proofs of the links: both ends set up from files alone, as Kong would, and brought together by a handshake."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ...reader.manifests import Objects
+from . import cluster
+from .model import Link, Progress
+
+__all__ = ["Link", "prove"]
+
+
+def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> list[Link]:
+    """Every link that the files describe, case by case.
+
+    Args:
+        objects: releases, Secrets and manifests, with their values in clear.
+        at: the date that certificates are judged by, timezone-aware.
+        progress: told in a few words what is being proved.
+
+    Returns:
+        One row per link, peers and case; none for a link that the files don't have.
+    """
+    tell = progress or (lambda _: None)
+    return cluster.prove(objects, at, tell)
