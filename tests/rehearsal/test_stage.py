@@ -122,14 +122,18 @@ def test_two_stacks_have_nothing_in_common(program: Program) -> None:
 
 def test_log_messages_are_captured_without_secrets(program: Program) -> None:
     """Warnings of the program are kept in order, once each; a secret in one is masked."""
-    done = program.stack("dev", "config: {'demo:word': {secure: c2VjcmV0}}").write("""
+    done = (
+        program.stack("dev", "config: {'demo:word': {secure: c2VjcmV0}}")
+        .write("""
         word = pulumi.Config().require_secret("word")
         pulumi.log.warn("careful")
         pulumi.log.warn("careful")
         pulumi.log.info("by the way")
         word.apply(lambda text: pulumi.log.error("it is " + text))
         pulumi.export("word", word)
-    """).run()
+    """)
+        .run()
+    )
     assert [(m.severity, m.text) for m in done.messages] == [
         ("warning", "careful"),
         ("info", "by the way"),
@@ -140,7 +144,7 @@ def test_log_messages_are_captured_without_secrets(program: Program) -> None:
 def test_run_error_is_one_message(program: Program) -> None:
     """What a program refuses with RunError comes out as its message alone."""
     program.write("raise pulumi.RunError('host: missing')")
-    with pytest.raises(ProgramFailed, match="^host: missing$"):
+    with pytest.raises(ProgramFailed, match=r"^host: missing$"):
         program.run()
 
 
@@ -151,7 +155,7 @@ def test_run_error_inside_apply_is_one_message(program: Program) -> None:
             raise pulumi.RunError("not good")
         pulumi.export("x", random.RandomUuid("id").result.apply(check))
     """)
-    with pytest.raises(ProgramFailed, match="^not good$"):
+    with pytest.raises(ProgramFailed, match=r"^not good$"):
         program.run()
 
 
@@ -172,7 +176,7 @@ def test_missing_module_is_named(program: Program) -> None:
 def test_duplicate_names_are_refused(program: Program) -> None:
     """Two resources of one type and name: the engine's refusal."""
     program.write("random.RandomUuid('id')\nrandom.RandomUuid('id')")
-    with pytest.raises(ProgramFailed, match="duplicate resource URN.*try giving it a unique name"):
+    with pytest.raises(ProgramFailed, match=r"duplicate resource URN.*try giving it a unique name"):
         program.run()
 
 
@@ -265,7 +269,8 @@ def test_many_runs_are_alike(program: Program) -> None:
     program.write("""
         keys = [random.RandomUuid(f"id-{i}") for i in range(30)]
         for i, key in enumerate(keys):
-            k8s.core.v1.ConfigMap(f"map-{i}", metadata={"name": f"map-{i}"}, data={"id": key.result, "before": keys[i - 1].result})
+            data = {"id": key.result, "before": keys[i - 1].result}
+            k8s.core.v1.ConfigMap(f"map-{i}", metadata={"name": f"map-{i}"}, data=data)
     """)
     texts = {program.run().state.dump() for _ in range(5)}
     assert len(texts) == 1
