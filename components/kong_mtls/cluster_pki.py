@@ -6,7 +6,7 @@ Kong docs, "Control plane and data plane communication": serverAuth for the cont
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypedDict
 
@@ -15,12 +15,10 @@ from typing_extensions import NotRequired
 
 from . import names
 from .args import ClusterLinkArgs, SecretRefArgs, TrustRefArgs
-from .errors import InputError
 from .inputs import check_inputs
 from .objects import tls_secret
 from .outputs import checked
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs, bundle
-from .pki.generations import applied, step_problems
 from .pki.issue import CLIENT, SERVER, Leaf, issue, sign
 from .pki.requests import check_request
 from .resources import child_options
@@ -153,13 +151,14 @@ class ClusterPki(pulumi.ComponentResource):
         self._prefix, self._args, self._options = name, args, child_options(self, opts)
         authority: CertificateAuthorityArgs = {"common_name": "kong cluster"}
         authority |= args.get("authority") or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
+        for key in ("last_applied", "skip_steps"):
+            if args.get(key) is not None:
+                authority[key] = args[key]  # type: ignore[literal-required]
         self._authority = CertificateAuthority(f"{name}-ca", authority, self._options)
         further = args.get("further_trust_pem")
-        self.trust_pem = self._after_check(self._authority.trust_pem)
+        self.trust_pem = self._authority.trust_pem
         if further is not None:
             self.trust_pem = pulumi.Output.all(self.trust_pem, further).apply(bundle)
-        signer = self._authority.signer
-        self._signer = replace(signer, certificate_pem=self._after_check(signer.certificate_pem))
         self._ends: dict[str, pulumi.Output[str]] = {}
         self.credentials = self._credentials()
         self.issuing = self._authority.issuing
@@ -176,21 +175,6 @@ class ClusterPki(pulumi.ComponentResource):
             }
         )
 
-    def _after_check(self, pem: pulumi.Output[str]) -> pulumi.Output[str]:
-        """The PEM, once the step from what was last applied is known to drop nobody."""
-        last = self._args.get("last_applied")
-        if last is None or self._args.get("skip_steps"):
-            return pem
-        wanted, where = self._authority.generations, self._where
-
-        def check(values: Sequence[Any]) -> str:
-            problems = step_problems(applied(values[1]), wanted, where)
-            if problems:
-                raise InputError("; ".join(problems))
-            return str(values[0])
-
-        return pulumi.Output.all(pem, last).apply(check)
-
     def _leaf(self, subject: str, usage: str, dns_names: Sequence[pulumi.Input[str]] = ()) -> Leaf:
         return Leaf(common_name=subject, usages=[usage], dns_names=dns_names, **(self._args.get("leaf") or {}))
 
@@ -200,7 +184,7 @@ class ClusterPki(pulumi.ComponentResource):
         pair = issue(
             f"{self._prefix}-control-plane",
             self._leaf("control-plane", SERVER, [*server_names, names.SHARED_CLUSTER_NAME]),
-            self._signer,
+            self._authority.signer,
             self._options,
         )
         self._ends["control-plane"] = pair.not_after
@@ -219,7 +203,7 @@ class ClusterPki(pulumi.ComponentResource):
         name = plane["name"]
         subject = common_name(name, plane.get("common_name"))
         leaf = self._leaf(subject, CLIENT, [subject])
-        pair = issue(f"{self._prefix}-{name}", leaf, self._signer, self._options)
+        pair = issue(f"{self._prefix}-{name}", leaf, self._authority.signer, self._options)
         self._ends[name] = pair.not_after
         return self._link(
             self._secret(name, plane["namespace"], f"{names.CLUSTER_SECRET}-{name}", pair),
@@ -235,7 +219,9 @@ class ClusterPki(pulumi.ComponentResource):
             request = checked(plane["certificate_request_pem"], partial(check_request, common_name=subject, what=where))
             leaf = self._leaf(subject, CLIENT)
             resource = f"{self._prefix}-{name}"
-            certificates[name], _, self._ends[name] = sign(resource, request, leaf, self._signer, self._options)
+            certificates[name], _, self._ends[name] = sign(
+                resource, request, leaf, self._authority.signer, self._options
+            )
         return certificates
 
     def _secret(self, end: str, namespace: pulumi.Input[str], fixed: str, pair: Any) -> SecretRefArgs:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import pulumi
 import pulumi_tls as tls
@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..inputs import check_inputs
 from ..outputs import public
 from ..resources import child_options
-from .generations import generations
+from .generations import applied, generations, step_problems
 from .issue import Signer, ask_for_successor, private_key
 
 DAY_HOURS = 24
@@ -41,6 +41,11 @@ class CertificateAuthorityArgs(TypedDict):
     successor_hours: NotRequired[int]
     """This long before a generation's end every run asks for a new one; default 8760 (365 days). At least the validity
     of the certificates it issues, which can't outlive it."""
+    last_applied: NotRequired[pulumi.Input[Mapping[str, Any]]]
+    """`{"generations": [...], "issuing": ...}` as this stack last put out, from a stack reference to itself: a jump over
+    a step of a rotation is then refused before anything of the CA is made."""
+    skip_steps: NotRequired[bool]
+    """Allow a jump, which drops peers until they restart: for a CA that is stolen or has ended. Default false."""
     intermediate: NotRequired[bool]
     """Issue from an intermediate CA below the root; default false. Peers trust the root, and leaves carry the
     intermediate along."""
@@ -85,6 +90,7 @@ class CertificateAuthority(pulumi.ComponentResource):
                 f"{where}: successor_hours {self._successor} must be less than validity_hours "
                 f"{args.get('validity_hours', VALIDITY_HOURS)}: a generation would be due for replacement from birth"
             )
+        self._allowed = self._allowed_step(where)
         made = {generation: self._make(name, generation) for generation in self.generations.trusted}
         self.signer = made[self.generations.issuing].signer
         self.intermediates = 1 if args.get("intermediate") else 0
@@ -102,6 +108,19 @@ class CertificateAuthority(pulumi.ComponentResource):
             }
         )
 
+    def _allowed_step(self, where: str) -> pulumi.Output[None] | None:
+        """Resolves once the step from what was last applied is known to drop nobody; None where there is no telling."""
+        last = self._args.get("last_applied")
+        if last is None or self._args.get("skip_steps"):
+            return None
+
+        def check(state: Any) -> None:
+            problems = step_problems(applied(state), self.generations, where)
+            if problems:
+                raise InputError("; ".join(problems))
+
+        return pulumi.Output.from_input(last).apply(check)
+
     def _subject(self, generation: str, suffix: str = "") -> tls.SelfSignedCertSubjectArgsDict:
         subject: tls.SelfSignedCertSubjectArgsDict = {
             "common_name": f"{self._args['common_name']}{suffix} {generation}"
@@ -113,7 +132,7 @@ class CertificateAuthority(pulumi.ComponentResource):
     def _make(self, name: str, generation: str) -> _Generation:
         stem, args = f"{name}-{generation}", self._args
         options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(ignore_changes=_IMMUTABLE))
-        key = private_key(f"{stem}-key", args.get("key") or "P-384", self._keep_key())
+        key = private_key(f"{stem}-key", args.get("key") or "P-384", self._keep_key(), after=self._allowed)
         validity = args.get("validity_hours", VALIDITY_HOURS)
         root = tls.SelfSignedCert(
             stem,

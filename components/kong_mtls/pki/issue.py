@@ -80,17 +80,23 @@ class Leaf:
     key_generation: str = "1"
 
 
-def private_key(name: str, key: str, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
+def private_key(
+    name: str, key: str, opts: pulumi.ResourceOptions, *, after: pulumi.Output[None] | None = None
+) -> tls.PrivateKey:
     """A private key of one of ``KEYS``.
+
+    Args:
+        after: what must have resolved before it is made.
 
     Raises:
         InputError: another algorithm.
     """
-    if key in _CURVES:
-        return tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve=_CURVES[key], opts=opts)
-    if key in _RSA_SIZES:
-        return tls.PrivateKey(name, algorithm="RSA", rsa_bits=_RSA_SIZES[key], opts=opts)
-    raise InputError(f"{name}: key {key!r} is not known; allowed: {', '.join(KEYS)}")
+    if key not in KEYS:
+        raise InputError(f"{name}: key {key!r} is not known; allowed: {', '.join(KEYS)}")
+    plain = "ECDSA" if key in _CURVES else "RSA"
+    algorithm: pulumi.Input[str] = plain if after is None else after.apply(lambda _: plain)
+    curve, bits = _CURVES.get(key), _RSA_SIZES.get(key)
+    return tls.PrivateKey(name, algorithm=algorithm, ecdsa_curve=curve, rsa_bits=bits, opts=opts)
 
 
 def self_signed(
