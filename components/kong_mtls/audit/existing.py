@@ -1,0 +1,102 @@
+"""Whether a Secret or ConfigMap that something names is there: read, made by a controller, declared, missing.
+
+Files seldom hold everything a cluster holds. What is plainly left out is not called missing; what a set
+holds the neighbours of, and itself not, is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from kong_mtls.reader.manifests import Objects, annotations_of, key_of
+
+from .unknown import holds_unknown
+
+ANNOTATION = "kong-mtls.io/existing-secrets"
+
+# Secrets that the API server, kubelet or Helm keep: they say nothing about what else is left out.
+_NOT_SHIPPED = ("kubernetes.io/service-account-token", "helm.sh/release.v1", "bootstrap.kubernetes.io/token")
+
+
+class Presence(Enum):
+    """How much the set knows of an object that is named in it."""
+
+    HERE = "here"
+    MADE = "made by a controller from another object of the set"
+    DECLARED = "declared to exist"
+    UNSEEN = "not in the set, nor is any other of that namespace"
+    UNKNOWN = "not known in this preview"
+    MISSING = "missing"
+
+
+def declared(annotations: Mapping[str, object]) -> frozenset[str]:
+    """The names that the annotation declares to exist."""
+    text = annotations.get(ANNOTATION)
+    return frozenset(re.findall(r"[^\s,]+", text)) if isinstance(text, str) else frozenset()
+
+
+class Inventory:
+    """Answers `Presence` for Secrets and ConfigMaps; built once per set."""
+
+    def __init__(self, objects: Objects) -> None:
+        """Go through the set once."""
+        self._objects = objects
+        self._made = dict(_made(objects))
+        self._declared: dict[str, frozenset[str]] = {}
+        for namespace in objects.all("Namespace"):
+            self._declared[key_of(namespace)[2]] = declared(annotations_of(namespace))
+        self._seen: set[tuple[str, str]] = set()
+        self._unnamed: set[tuple[str, str]] = set()
+        for kind in ("Secret", "ConfigMap"):
+            for obj in objects.all(kind):
+                _, within, name = key_of(obj)
+                if obj.get("type") not in _NOT_SHIPPED and name != "kube-root-ca.crt":
+                    self._seen.add((kind, within))
+                if holds_unknown(name) or holds_unknown(within):
+                    self._unnamed.add((kind, within))
+
+    def presence(self, kind: str, namespace: str, name: str, referrer: frozenset[str] = frozenset()) -> Presence:
+        """What is known of ``kind namespace/name``.
+
+        Args:
+            kind: ``Secret`` or ``ConfigMap``.
+            namespace: its namespace.
+            name: its name.
+            referrer: what the object that names it declares to exist (see `declared`).
+        """
+        if self._objects.get(kind, namespace, name) is not None:
+            return Presence.HERE
+        if holds_unknown(name) or holds_unknown(namespace) or (kind, namespace) in self._unnamed:
+            return Presence.UNKNOWN
+        if self.maker(kind, namespace, name) is not None:
+            return Presence.MADE
+        if name in referrer or name in self._declared.get(namespace, frozenset()):
+            return Presence.DECLARED
+        return Presence.MISSING if (kind, namespace) in self._seen else Presence.UNSEEN
+
+    def maker(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """The object from which a controller makes this one; a Bundle makes its ConfigMap anywhere."""
+        return self._made.get((kind, namespace, name)) or self._made.get((kind, "*", name))
+
+
+def _made(objects: Objects) -> list[tuple[tuple[str, str, str], dict[str, Any]]]:
+    made: list[tuple[tuple[str, str, str], dict[str, Any]]] = []
+    for kind in ("Certificate", "ExternalSecret", "SealedSecret", "VaultStaticSecret", "Bundle"):
+        for obj in objects.all(kind):
+            _, namespace, name = key_of(obj)
+            spec = obj.get("spec") or {}
+            if kind == "Certificate":  # cert-manager.io
+                made.append((("Secret", namespace, str(spec.get("secretName"))), obj))
+            elif kind == "Bundle":  # trust.cert-manager.io: one object per namespace, of the Bundle's name
+                target = spec.get("target") or {}
+                for form, result in (("configMap", "ConfigMap"), ("secret", "Secret")):
+                    if target.get(form):
+                        made.append(((result, "*", name), obj))
+            else:
+                target = spec.get("target") or spec.get("destination") or spec.get("template") or {}
+                own = target.get("name") or (target.get("metadata") or {}).get("name")
+                made.append((("Secret", namespace, str(own or name)), obj))
+    return made

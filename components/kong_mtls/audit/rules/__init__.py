@@ -1,0 +1,30 @@
+"""The rules, one module per link (large ones in two); importing a module registers what it holds."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+MODULES = (
+    "authorities",
+    "plugins",
+    "license",
+    "routes",
+    "consumers",
+    "servers",
+    "upstream",
+    "upstream_global",
+    "cluster",
+    "admin",
+    "database",
+    "files",
+    "trust",
+    "issuance",
+    "hygiene",
+    "existing",
+)
+
+
+def load() -> None:
+    """Import every module of rules, in the order of the documentation."""
+    for name in MODULES:
+        import_module(f"{__name__}.{name}")
