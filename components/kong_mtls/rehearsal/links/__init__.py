@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ...reader.manifests import Objects
-from . import cluster
+from . import client, cluster
 from .model import Link, Progress
 
 __all__ = ["Link", "prove"]
@@ -23,4 +23,4 @@ def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> l
         One row per link, peers and case; none for a link that the files don't have.
     """
     tell = progress or (lambda _: None)
-    return cluster.prove(objects, at, tell)
+    return [*cluster.prove(objects, at, tell), *client.prove(objects, at, tell)]
