@@ -1,6 +1,7 @@
 """What can be judged about the cluster link before the first resource is made."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from . import names
@@ -66,7 +67,7 @@ def _pki(cluster: HybridClusterArgs, planes: Sequence[str]) -> list[str]:
         _try(found, lambda: generations(given.get("generations"), given.get("issuing"), "cluster.authority"))
     remote = [plane["name"] for plane in cluster.get("remote_data_planes") or []]
     for name in remote:
-        _try(found, lambda name=name: names.check_label(name, "cluster.remote_data_planes: name"))
+        _try(found, partial(names.check_label, name, "cluster.remote_data_planes: name"))
     everyone = ["control-plane", *planes, *remote]
     found += [
         f"cluster: the name {name!r} is taken; every data plane, here or remote, needs its own, and not 'control-plane'"

@@ -134,7 +134,8 @@ class ExistingClusterPki(pulumi.ComponentResource):
         parts = [given["certificate_pem"], given["private_key_pem"], *([] if trust is None else [trust])]
         if all(isinstance(part, str) for part in parts):
             return pulumi.Output.from_input(check([str(part) for part in parts]))
-        return public(pulumi.Output.all(*parts).apply(check))
+        later: pulumi.Output[str] = public(pulumi.Output.all(*parts).apply(check))
+        return later
 
     def _trust(self, end: str, namespace: pulumi.Input[str]) -> TrustRefArgs:
         if self._existing.get("trust_config_map"):

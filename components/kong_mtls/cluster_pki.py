@@ -153,7 +153,7 @@ class ClusterPki(pulumi.ComponentResource):
         authority |= args.get("authority") or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
         for key in ("last_applied", "skip_steps"):
             if args.get(key) is not None:
-                authority[key] = args[key]  # type: ignore[literal-required]
+                authority[key] = args[key]
         self._authority = CertificateAuthority(f"{name}-ca", authority, self._options)
         further = args.get("further_trust_pem")
         self.trust_pem = self._authority.trust_pem

@@ -74,7 +74,7 @@ class ExternalDatabase(pulumi.ComponentResource):
         self.link: DatabaseLinkArgs = {"host": args["host"], "password_secret": existing}
         for key in ("port", "user", "database"):
             if args.get(key) is not None:
-                self.link[key] = args[key]  # type: ignore[literal-required]
+                self.link[key] = args[key]
         if not args.get("without_tls"):
             self.link["tls"] = args.get("tls") or {}
         self.password_secret_name = pulumi.Output.from_input(existing["name"])

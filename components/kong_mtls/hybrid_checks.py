@@ -1,6 +1,7 @@
 """Everything about a deployment's arguments that can be judged before the first resource is made."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import names
@@ -95,10 +96,11 @@ def _database(args: KongHybridArgs) -> list[str]:
 
 def _distinct(args: KongHybridArgs) -> list[str]:
     """Names and releases that two planes would share."""
-    found, seen_names = [], set()
+    found: list[str] = []
+    seen_names: set[str] = set()
     releases = {(args.get("control_plane") or {}).get("release_name") or "kong-cp"}
     for plane in data_planes(args):
-        _try(found, "", lambda plane=plane: names.check_label(plane["name"], "data_planes: name"))
+        _try(found, "", partial(names.check_label, plane["name"], "data_planes: name"))
         if plane["name"] in seen_names:
             found.append(f"data_planes: two have the name {plane['name']!r}; each needs its own")
         elif release_name(plane) in releases:
@@ -108,9 +110,14 @@ def _distinct(args: KongHybridArgs) -> list[str]:
     return found
 
 
+def _part(plane: Any, key: str) -> Any:
+    """A nested argument, empty when absent."""
+    return plane.get(key) or {}
+
+
 def _release(
     args: KongHybridArgs,
-    plane: HybridControlPlaneArgs | HybridDataPlaneArgs,
+    plane: Any,  # of a control plane or of a data plane: what they have in common is checked here
     key: str,
     release: str,
     edition: str,
@@ -122,10 +129,10 @@ def _release(
     _try(found, "", lambda: names.check_release(release, f"{where}release_name"))
     _try(found, "", lambda: names.check_label(plane.get("namespace") or "kong", f"{where}namespace"))
     _try(found, in_image, lambda: pods.image_values(edition, image))
-    _try(found, where, lambda: pods.pods_values(plane.get("pods") or {}, pods.Files()))
+    _try(found, where, lambda: pods.pods_values(_part(plane, "pods"), pods.Files()))
     for service in ("cluster_service", "telemetry_service"):
         given: Any = plane.get(service) or {}
-        _try(found, f"{where}{service}: ", lambda given=given: pods.service_values(given, "ClusterIP"))
+        _try(found, f"{where}{service}: ", partial(pods.service_values, given, "ClusterIP"))
     proxy: Any = (plane.get("proxy") or {}).get("service") or {}
     _try(found, f"{where}proxy: ", lambda: pods.service_values(proxy, "LoadBalancer"))
     if not found:
@@ -136,12 +143,12 @@ def _release(
     return found
 
 
-def _values(plane: Mapping[str, Any], key: str, image: ImageArgs, edition: str) -> dict[str, Any]:
+def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, Any]:
     """The values with stand-ins for what is not known yet: merging shows what the user's own would break."""
     license_secret = _SECRET if edition == "enterprise" else None
     cluster: ClusterLinkArgs = {"certificate": _SECRET}
     if key == "control_plane":
-        controller: IngressControllerArgs = plane.get("ingress_controller") or {}
+        controller: IngressControllerArgs = _part(plane, "ingress_controller")
         return control_plane_values(
             edition=edition,
             image=image,
@@ -149,11 +156,11 @@ def _values(plane: Mapping[str, Any], key: str, image: ImageArgs, edition: str) 
             cluster=cluster,
             database=_DATABASE,
             ingress_controller=None if plane.get("without_ingress_controller") else controller,
-            pods=plane.get("pods") or {},
-            cluster_service=plane.get("cluster_service") or {},
-            telemetry_service=plane.get("telemetry_service") or {},
+            pods=_part(plane, "pods"),
+            cluster_service=_part(plane, "cluster_service"),
+            telemetry_service=_part(plane, "telemetry_service"),
             hooks=True,
-            user_values=plane.get("values") or {},
+            user_values=_part(plane, "values"),
             what=f"{key}.values",
         )
     return data_plane_values(
@@ -163,8 +170,8 @@ def _values(plane: Mapping[str, Any], key: str, image: ImageArgs, edition: str) 
         cluster=cluster,
         control_plane={"cluster_host": "cluster", "telemetry_host": "telemetry"},
         server_certificate=plane.get("server_certificate"),
-        proxy=plane.get("proxy") or {},
-        pods=plane.get("pods") or {},
-        user_values=plane.get("values") or {},
+        proxy=_part(plane, "proxy"),
+        pods=_part(plane, "pods"),
+        user_values=_part(plane, "values"),
         what=f"{key}.values",
     )

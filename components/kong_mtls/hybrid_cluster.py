@@ -114,7 +114,7 @@ def _pki_arguments(
     }
     for key in ("authority", "leaf", "remote_data_planes", "last_applied", "skip_steps"):
         if cluster.get(key) is not None:
-            arguments[key] = cluster[key]  # type: ignore[literal-required]
+            arguments[key] = cluster[key]
     if shared is not None:
         arguments["further_trust_pem"] = shared.certificate_pem
     return arguments

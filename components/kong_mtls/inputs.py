@@ -15,13 +15,17 @@ from typing_extensions import NotRequired, is_typeddict
 from .errors import InputError
 
 
+def _origin(hint: Any) -> Any:
+    return get_origin(hint)
+
+
 @cache
-def _fields(shape: type) -> dict[str, tuple[Any, bool]]:
+def _fields(shape: Any) -> dict[str, tuple[Any, bool]]:
     """Field -> (type, required) of a TypedDict."""
     # Not typing.get_type_hints: it would resolve the reference to Output inside pulumi.Input, which has no place to
     # be resolved in. A TypedDict's own annotations include those of its bases.
     return {
-        name: (get_args(hint)[0], False) if get_origin(hint) is NotRequired else (hint, True)
+        name: (get_args(hint)[0], False) if _origin(hint) is NotRequired else (hint, True)
         for name, hint in shape.__annotations__.items()
     }
 
