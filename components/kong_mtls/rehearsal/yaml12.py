@@ -1,6 +1,6 @@
 """YAML as the engine reads it, and as people read it back.
 
-The engine is written in Go and reads YAML 1.2 scalars: ``yes``, ``on``, ``0755`` and ``2027-01-01`` are text
+The engine is written in Go and reads YAML 1.2 scalars: ``yes``, ``on``, ``12:30`` and ``2027-01-01`` are text
 there, while PyYAML follows YAML 1.1. It also refuses a key that stands twice in one mapping.
 """
 
@@ -24,7 +24,7 @@ _Loader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
-    ("int", r"^[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("int", r"^[-+]?(?:0b[01]+|0x[0-9a-fA-F]+|0o?[0-7]*|[1-9][0-9]*)$", "-+0123456789"),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
