@@ -31,6 +31,7 @@ class _Channel:
     suffix: str = ""
 
 
+_UNKNOWN = "(unknown)"
 _CONFIGURATION = _Channel("cluster_control_plane", "cluster_server_name", "cluster_listen")
 _TELEMETRY = _Channel(
     "cluster_telemetry_endpoint", "cluster_telemetry_server_name", "cluster_telemetry_listen", " (telemetry)"
@@ -43,19 +44,18 @@ def prove(objects: Objects, at: datetime, progress: Progress) -> list[Link]:
     gateways = [release for release in releases if release.gateway]
     keys = KeyRing(objects)
     rows: list[Link] = []
-    met: set[str] = set()
     for release in gateways:
         if not _is_data_plane(release):
             continue
         progress(f"cluster link of {release.title}")
         settings = Settings(release, objects)
-        found = list(_rows(settings, _CONFIGURATION, gateways, keys, at))
-        met.update(row.server for row in found)
-        rows += found
+        rows += _rows(settings, _CONFIGURATION, gateways, keys, at)
         if _has_telemetry(settings, gateways):
             rows += _rows(settings, _TELEMETRY, gateways, keys, at)
+    met = {row.server for row in rows}
+    lost = any(row.ok is False and row.server == _UNKNOWN for row in rows)  # and its row says so
     for release in gateways:
-        if release.role == "control_plane" and release.title not in met:
+        if release.role == "control_plane" and release.title not in met and not lost:
             pair = Pair("cluster", "(a data plane elsewhere)", release.title)
             rows.append(pair.unproved(GOOD, ACCEPT, "no data plane of this control plane is in these files"))
     return rows
@@ -92,7 +92,7 @@ def _target(settings: Settings, channel: _Channel, gateways: Sequence[KongReleas
 def _rows(
     settings: Settings, channel: _Channel, gateways: Sequence[KongRelease], keys: KeyRing, at: datetime
 ) -> Iterator[Link]:
-    pair = Pair("cluster", settings.release.title, f"(unknown){channel.suffix}")
+    pair = Pair("cluster", settings.release.title, _UNKNOWN + channel.suffix)
     try:
         if settings.release.role != "data_plane":
             raise Broken(f"{settings.release.title} is no data plane: its role is {settings.release.role}")
