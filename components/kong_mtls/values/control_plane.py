@@ -63,7 +63,8 @@ def control_plane_values(
         InputError: what can't work, by name.
     """
     controller = ingress_controller
-    if pods.get("autoscaling") and controller is not None and not shared.cpu_request(controller.get("resources")):
+    scaled = pods.get("autoscaling") is not None
+    if scaled and controller is not None and not shared.cpu_request(controller.get("resources")):
         # The autoscaler measures nothing as long as one container of the pod has no request.
         raise InputError("ingress_controller.resources: pods.autoscaling needs requests.cpu there as well")
     files = shared.Files()
