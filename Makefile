@@ -14,7 +14,7 @@ DEV_STAMP := $(VENV)/.requirements-dev
 RUN := $(BIN)/python -m kong_mtls.cli
 REHEARSE := $(RUN) rehearse --stack $(STACK) $(if $(filter 1,$(SECRETS)),--secrets) $(if $(AT),--at $(AT))
 
-.PHONY: help setup up preview rehearse prove audit test lint e2e bench clean
+.PHONY: help setup up preview pulumi rehearse prove audit test lint e2e bench clean
 
 help: ## this table
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ up: $(STAMP) ## set-up, then `pulumi up` or the rehearsal  [STACK=dev] [ENGINE=a
 preview: $(STAMP) ## what would change; writes nothing  [STACK=dev] [ENGINE=auto|pulumi|rehearsal]
 	@$(BIN)/python scripts/engine.py preview --stack $(STACK) --engine $(ENGINE)
 
+pulumi: $(STAMP) ## any command of the CLI on the stack that `make up` made  ARGS="destroy" [STACK=dev]
+	@$(BIN)/python scripts/engine.py pulumi --stack $(STACK) -- $(ARGS)
+
 rehearse: $(STAMP) ## prove every link without a cluster  [STACK=dev] [SECRETS=1] [AT=2027-05-01]
 	@$(REHEARSE)
 
@@ -51,6 +54,9 @@ audit: $(STAMP) ## rules over manifests  FILES="a.yaml dir" [FORMAT=text|json]
 
 test: $(DEV_STAMP) ## every test that needs neither CLI nor cluster
 	@$(BIN)/python -m pytest $(ARGS)
+
+e2e: $(DEV_STAMP) ## the real engine on the cluster of KUBECONFIG; needs `pulumi` on PATH  [CHART_PATH=charts/kong] [WAIT_FOR_PODS=0]
+	@$(BIN)/python -m pytest e2e $(ARGS)
 
 lint: $(DEV_STAMP) ## ruff and strict types
 	@$(BIN)/ruff check .
