@@ -184,7 +184,7 @@ def _one(owner: Gateway, variable: str, content: Content, key: Content | None) -
     origin = _ORIGIN.match(content.origin)
     where = "/".join(origin.groups()) if origin else owner.object
     if content.data is None:
-        return Material(where, variable, None, "" if content.known else content.origin)
+        return Material(where, variable, None)  # not there, or not to be seen: a rule about files says which
     if not known(content.text):
         return Material(where, variable, None)
     key_data = key.data if key is not None else None

@@ -1,0 +1,214 @@
+"""Bad and good examples of the rules about files, certificates on any link, cert-manager, hygiene, and the audit."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from audit_examples import Example
+from audit_stack import (
+    AT,
+    CP_HOST,
+    TELEMETRY_HOST,
+    YEAR,
+    add,
+    annotate,
+    authority,
+    both,
+    ca_id,
+    ca_secret,
+    change,
+    data,
+    deployment,
+    drop,
+    env,
+    minted,
+    mtls_plugin,
+    obj,
+    pair,
+    pem,
+    values,
+)
+
+CP, DP = "Release/kong/cp", "Release/kong-dp/dp"
+CP_PAIR, DP_PAIR = "Secret/kong/cp-cluster", "Secret/kong-dp/dp-cluster"
+CP_NAMES = (CP_HOST, TELEMETRY_HOST)
+CERT_MANAGER = "cert-manager.io/v1"
+RELOAD = {"secret.reloader.stakater.com/reload": "dp-cluster,dp-server"}
+
+
+def certificate(name: str, namespace: str, issuer: str, kind: str = "ClusterIssuer", **spec: Any) -> dict[str, Any]:
+    body = {
+        "secretName": name,
+        "duration": "2160h",
+        "renewBefore": "720h",
+        "commonName": name,
+        "usages": ["digital signature", "client auth"],
+        "issuerRef": {"name": issuer, "kind": kind, "group": "cert-manager.io"},
+        **spec,
+    }
+    return obj("Certificate", name, namespace, CERT_MANAGER, spec=body)
+
+
+def ca_certificate(**spec: Any) -> dict[str, Any]:
+    body = {"isCA": True, "duration": "43800h", "privateKey": {"rotationPolicy": "Never"}, **spec}
+    return certificate("cluster-ca", "cert-manager", "bootstrap", **body)
+
+
+def cluster_issuer() -> dict[str, Any]:
+    return obj("ClusterIssuer", "cluster", None, CERT_MANAGER, spec={"ca": {"secretName": "cluster-ca"}})
+
+
+def request_policy() -> dict[str, Any]:
+    spec = {"selector": {"issuerRef": {"name": "cluster", "kind": "ClusterIssuer"}}, "allowed": {}}
+    return obj("CertificateRequestPolicy", "cluster", None, "policy.cert-manager.io/v1alpha1", spec=spec)
+
+
+def cert_manager(**leaf: Any) -> Any:
+    """The cluster link's certificates from cert-manager; their Secrets are made in the cluster."""
+    pods = {"podAnnotations": {}, "deploymentAnnotations": RELOAD}
+    cp = {"podAnnotations": {}, "deploymentAnnotations": {"reloader.stakater.com/auto": "true"}}
+    return both(
+        drop("cp-cluster"),
+        drop("dp-cluster"),
+        values("dp", **pods),
+        values("cp", **cp),
+        add("issuer", cluster_issuer()),
+        add("requests", request_policy()),
+        add("ca", ca_certificate()),
+        add("cp-leaf", certificate("cp-cluster", "kong", "cluster", dnsNames=list(CP_NAMES), usages=["server auth"])),
+        add("dp-leaf", certificate("dp-cluster", "kong-dp", "cluster", **leaf)),
+    )
+
+
+def user_volume(*, mounted: bool) -> Any:
+    volume = {"name": "extra", "secret": {"secretName": "dp-server"}}
+    mounts = [{"name": "extra", "mountPath": "/etc/extra"}] if mounted else []
+    return values("dp", deployment={"userDefinedVolumes": [volume], "userDefinedVolumeMounts": mounts})
+
+
+def one_ca(namespace: str) -> Any:
+    """The cluster's CA as the one for callers too."""
+    ca = authority("cluster ca")
+    return both(
+        add("client-ca", ca_secret("client-ca", namespace, ca)), add("plugin", mtls_plugin(ca_certificates=[ca_id(ca)]))
+    )
+
+
+KEY = minted("stranger").key_pem.decode()
+OUTLIVING = minted("dp long", "cluster ca", client=True, after=AT + 9 * YEAR)
+
+EXAMPLES = {
+    # --- files
+    "trust-volume-missing": Example(CP, values("cp", secretVolumes=["cp-cluster", "kong-db-ca", "gone"])),
+    "trust-key-missing": Example("Secret/kong/kong-db", change("db", "stringData", to={"pass": "not-a-real-one"})),
+    "trust-file-missing": Example(DP, values("dp", secretVolumes=["dp-cluster"])),
+    "trust-volume-unmounted": Example(DP, user_volume(mounted=False), good=user_volume(mounted=True)),
+    "trust-mount-undefined": Example(
+        DP,
+        values("dp", deployment={"userDefinedVolumeMounts": [{"name": "extra", "mountPath": "/etc/extra"}]}),
+        good=user_volume(mounted=True),
+    ),
+    "trust-not-rolled": Example(DP, values("dp", podAnnotations={})),
+    "trust-renewal-not-loaded": Example(
+        DP, both(cert_manager(), values("dp", deploymentAnnotations={})), good=cert_manager()
+    ),
+    # --- certificates
+    "trust-unreadable": Example("Secret/kong-dp/dp-server", data("dp-server", tls_crt="no PEM")),
+    "trust-pair": Example(DP_PAIR, data("dp-cluster", tls_key=KEY)),
+    "trust-expired": Example(
+        DP_PAIR, pair("dp-cluster", minted("dp old", "cluster ca", client=True, before=AT - YEAR, after=AT - YEAR / 2))
+    ),
+    "trust-expires-soon": Example(
+        DP_PAIR, pair("dp-cluster", minted("dp soon", "cluster ca", client=True, after=AT + YEAR / 60))
+    ),
+    "trust-weak": Example(DP_PAIR, pair("dp-cluster", minted("dp weak", "cluster ca", client=True, kind="P-224"))),
+    "trust-outlives-ca": Example(DP_PAIR, pair("dp-cluster", OUTLIVING)),
+    "trust-one-ca": Example(CP_PAIR, one_ca("demo")),
+    "trust-one-ca-upstream": Example(
+        "Secret/demo/client-ca",
+        both(
+            drop("upstream-ca"),
+            annotate("service", "ca-certificates-secrets", "client-ca"),
+            pair("echo-tls", minted("echo 2", "client ca", server=True, dns_names=("echo.demo.svc",))),
+        ),
+    ),
+    # --- cert-manager
+    "trust-lifetime": Example(
+        "Certificate/kong-dp/dp-cluster", cert_manager(duration="24h", renewBefore="48h"), good=cert_manager()
+    ),
+    "trust-outlives-ca-request": Example(
+        "Certificate/kong-dp/dp-cluster", cert_manager(duration="87600h"), good=cert_manager()
+    ),
+    "trust-ca-key-changes": Example(
+        "Certificate/cert-manager/cluster-ca",
+        both(cert_manager(), add("ca", ca_certificate(privateKey={}))),
+        good=cert_manager(),
+    ),
+    "trust-secret-twice": Example(
+        "Certificate/kong-dp/other",
+        both(cert_manager(), add("other", certificate("other", "kong-dp", "cluster", secretName="dp-cluster"))),
+        good=cert_manager(),
+    ),
+    "cluster-anyone-issues": Example(
+        "ClusterIssuer//cluster", both(cert_manager(), drop("requests")), good=cert_manager()
+    ),
+    # --- hygiene
+    "hygiene-key-in-configmap": Example(
+        "ConfigMap/demo/settings",
+        add("settings", obj("ConfigMap", "settings", "demo", data={"tls.key": KEY})),
+        good=add("settings", obj("ConfigMap", "settings", "demo", data={"ca.crt": pem(authority("client ca"))})),
+    ),
+    "hygiene-key-in-env": Example(
+        DP,
+        env("dp", ssl_cert_key=base64.b64encode(KEY.encode()).decode()),
+        good=env("dp", ssl_cert=pem(authority("client ca")), ssl_cert_key=None),
+    ),
+    "hygiene-moving-tag": Example(
+        "Deployment/demo/echo",
+        add("echo", deployment(image="echo:latest")),
+        good=add("echo", deployment(image="registry.example.com:5000/echo@sha256:" + "0" * 64)),
+    ),
+    "hygiene-network-policy": Example(CP, drop("policy")),
+    "hygiene-disruption-budget": Example(
+        DP,
+        values("dp", podDisruptionBudget={}),
+        good=both(
+            values("dp", podDisruptionBudget={}),
+            add(
+                "budget",
+                obj(
+                    "PodDisruptionBudget",
+                    "dp",
+                    "kong-dp",
+                    "policy/v1",
+                    spec={"maxUnavailable": 1, "selector": {"matchLabels": {"app.kubernetes.io/instance": "dp"}}},
+                ),
+            ),
+        ),
+    ),
+    "hygiene-release-name": Example(
+        f"Release/kong-dp/{'dp-' + 'x' * 40}", change("dp", "release", to="dp-" + "x" * 40)
+    ),
+    "hygiene-env-number": Example(
+        CP, env("cp", cluster_max_payload=16777216), good=env("cp", cluster_max_payload="16777216")
+    ),
+    "hygiene-annotation-not-string": Example("Service/demo/echo", annotate("service", "tls-verify", True)),
+    # --- the audit itself
+    "audit-silence-reason": Example(
+        "Ingress/demo/echo",
+        annotate("ingress", "kong-mtls.io/ignore", "client-no-snis"),
+        good=annotate("ingress", "kong-mtls.io/ignore", "client-no-snis: every route asks"),
+    ),
+    "audit-silence-unknown": Example(
+        "Ingress/demo/echo", annotate("ingress", "kong-mtls.io/ignore", "no-such-rule: well")
+    ),
+    "audit-not-in-view": Example(DP, both(drop("license-dp"), drop("dp-cluster"), drop("dp-server"))),
+    "audit-declared": Example(
+        DP,
+        both(
+            drop("license-dp"),
+            values("dp", deploymentAnnotations={"kong-mtls.io/existing-secrets": "kong-enterprise-license"}),
+        ),
+    ),
+}
