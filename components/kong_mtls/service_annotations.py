@@ -204,8 +204,8 @@ def depth_problem(depth: Any, what: str) -> list[str]:
     allowed = f"allowed: an integer from 0 to {DEEPEST}"
     if isinstance(depth, bool | str):
         return [
-            f"{what}: {depth!r} is no depth: it counts intermediate certificates. With 'on', which circulates in "
-            f'guides, nginx doesn\'t start ("invalid number"), and the controller takes the annotation for not set; {allowed}'
+            f"{what}: {depth!r} is no depth: it counts intermediate certificates. With 'on', which stands in guides, "
+            "nginx doesn't start ('invalid number'), and the controller takes the annotation for not set; " + allowed
         ]
     return [f"{what}: {depth!r} is no depth; {allowed}"]
 
