@@ -75,17 +75,16 @@ def _merge(
             problems.append(f"{path}: set it in `env`, as {key[5:].lower()}")
         elif environment and not isinstance(value, str | Mapping | pulumi.Output):
             problems.append(f"{path}: {_shown(key, value)} must be a string, in quotes: Helm would rewrite it")
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and not environment:
-            merged[key] = _merge(dict(merged[key]), value, f"{path}.", protected, problems)
-        elif isinstance(value, Mapping) and (
-            path in ENVIRONMENTS or any(stem.startswith(f"{path}.") for stem in protected)
-        ):
-            merged[key] = _merge({}, value, f"{path}.", protected, problems)
         elif path in JOINED_LISTS and isinstance(merged.get(key), list):
             if isinstance(value, list):
                 merged[key] = [*merged[key], *(item for item in value if item not in merged[key])]
             else:
                 problems.append(f"{path}: must be a list, which is added to the component's own")
+        elif isinstance(value, Mapping) and not environment:
+            below = merged.get(key)
+            merged[key] = _merge(
+                dict(below) if isinstance(below, Mapping) else {}, value, f"{path}.", protected, problems
+            )
         elif any(stem.startswith(f"{path}.") for stem in protected):
             problems.append(f"{path}: {_shown(key, value)} would remove what the component sets below it")
         else:
