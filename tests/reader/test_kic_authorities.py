@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kic_world import AT, CA_ID, OTHER_ID, ca_secret, codes, made, pem, protected, translated
+
+from tests.reader.kic_world import AT, CA_ID, OTHER_ID, ca_secret, codes, made, pem, protected, translated
 
 
 def test_secrets_and_config_maps_count_by_label() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kic_world import codes, consumer, credential, made, secret, translated
+
+from tests.reader.kic_world import codes, consumer, credential, made, secret, translated
 
 
 def test_a_consumer_with_its_credentials() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from kic_world import (
+
+from tests.reader.kic_world import (
     backend,
     codes,
     ingress,

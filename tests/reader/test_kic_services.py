@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from kic_world import (
+
+from kong_mtls.reader.kic import KongService
+from tests.reader.kic_world import (
     CA_ID,
     ca_secret,
     codes,
@@ -15,8 +17,6 @@ from kic_world import (
     tls_secret,
     translated,
 )
-
-from kong_mtls.reader.kic import KongService
 
 MODERN = {
     "protocol": "https",

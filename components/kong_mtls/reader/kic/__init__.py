@@ -128,7 +128,7 @@ def _warn_of_dangling(
                 message = f"CA certificate {id_} isn't in Kong: the service is verified by global trust, if any"
                 for backend in service.backends:
                     store.failures.add("service-ca-dangling", backend, message, id_)
-    for plugin in plugins:
+    for plugin in (each for each in plugins if not each.refused):
         ids = (plugin.config or {}).get("ca_certificates")
         for id_ in ids if plugin.name == MTLS_AUTH and isinstance(ids, list) else ():
             if str(id_).lower() not in known:

@@ -79,7 +79,8 @@ class KongPlugin:
         enabled: False when the object says ``disabled``.
         protocols: what it is limited to; empty means the plugin's default.
         route, service, consumer: names it is bound to; all None for a global plugin.
-        refused: why Kong's schema refuses the configuration; empty when it doesn't (or isn't known here).
+        refused: why it isn't in Kong all the same: its schema refuses it, or the controller drops it. Empty
+            when it is there.
     """
 
     name: str
@@ -96,6 +97,16 @@ class KongPlugin:
     def is_global(self) -> bool:
         """Whether it runs on every request."""
         return self.route is None and self.service is None and self.consumer is None
+
+    @property
+    def scope(self) -> tuple[str, str] | None:
+        """What it is bound to, consumers aside; None for everything."""
+        if self.route is not None:
+            return "route", self.route
+        return None if self.service is None else ("service", self.service)
+
+
+_Scopes = dict[tuple[str, str] | None, KongPlugin]
 
 
 @dataclass(frozen=True)
@@ -186,6 +197,11 @@ class KongConsumer:
     consumer_groups: tuple[str, ...] = ()
 
 
+def _most_specific(found: _Scopes, route: KongRoute) -> KongPlugin | None:
+    by_service = found.get(("service", route.service)) if route.service is not None else None
+    return found.get(("route", route.name)) or by_service or found.get(None)
+
+
 @dataclass(frozen=True)
 class KongConfig:
     """All that the controller makes of a set of files."""
@@ -211,23 +227,23 @@ class KongConfig:
 
         A disabled instance is none (Kong/kong kong/runloop/plugins_iterator.lua), nor is a refused one.
         """
-        found = self._plugins.get(name, {})
-        return found.get(("route", route.name)) or found.get(("service", route.service)) or found.get(None)
+        return _most_specific(self._plugins.get(name, {}), route)
+
+    def lost_plugin(self, name: str, route: KongRoute) -> KongPlugin | None:
+        """The instance that would run on a route if it weren't disabled, refused or dropped."""
+        return _most_specific(self._lost_plugins.get(name, {}), route)
 
     def __post_init__(self) -> None:
         """Index what is looked up once per route, so that a thousand routes stay cheap."""
-        plugins: dict[str, dict[tuple[str, str | None] | None, KongPlugin]] = {}
         for each in self.plugins:
-            if not each.enabled or each.refused or each.consumer is not None:
-                continue
-            scope = ("route", each.route) if each.route else (("service", each.service) if each.service else None)
-            plugins.setdefault(each.name, {}).setdefault(scope, each)
-        object.__setattr__(self, "_plugins", plugins)
+            if each.consumer is None:
+                runs = each.enabled and not each.refused
+                index = self._plugins if runs else self._lost_plugins
+                index.setdefault(each.name, {}).setdefault(each.scope, each)
         object.__setattr__(self, "_services", {each.name: each for each in self.services})
         object.__setattr__(self, "_authorities", {each.id.lower(): each for each in self.ca_certificates})
 
-    _plugins: dict[str, dict[tuple[str, str | None] | None, KongPlugin]] = field(
-        init=False, repr=False, compare=False, default_factory=dict
-    )
+    _plugins: dict[str, _Scopes] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _lost_plugins: dict[str, _Scopes] = field(init=False, repr=False, compare=False, default_factory=dict)
     _services: dict[str, KongService] = field(init=False, repr=False, compare=False, default_factory=dict)
     _authorities: dict[str, CaCertificate] = field(init=False, repr=False, compare=False, default_factory=dict)

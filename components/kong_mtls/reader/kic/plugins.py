@@ -238,13 +238,12 @@ class Plugins:
                 by_name.setdefault(str(obj["plugin"]), []).append(obj)
         for name, objects in by_name.items():
             if len(objects) > 1:
+                why = f"{len(objects)} global plugins are of type {name}: the controller drops all of them"
                 for obj in objects:
-                    self._fail(
-                        "global-plugin-duplicate",
-                        obj,
-                        f"{len(objects)} global plugins are of type {name}: the controller drops all of them",
-                        "global",
-                    )
+                    self._fail("global-plugin-duplicate", obj, why, "global")
+                    dropped = self._make(obj)
+                    if dropped is not None:
+                        yield replace(dropped, refused=dropped.refused or why)
                 continue
             made = self._make(objects[0])
             if made is not None:
@@ -261,13 +260,9 @@ class Plugins:
             consumers = sorted({r.consumer for r in relations if r.consumer})
             if consumers and base.name in NO_CONSUMER:
                 # One consumer's reference turns every instance into a consumer's (rels.GetCombinations).
-                self._fail(
-                    "plugin-consumer-refused",
-                    obj,
-                    f"a consumer refers to it, and Kong refuses {base.name} bound to a consumer, everywhere",
-                    "plugin",
-                )
-                continue
+                why = f"a consumer refers to it, and Kong refuses {base.name} bound to a consumer, everywhere"
+                self._fail("plugin-consumer-refused", obj, why, "plugin")
+                base, consumers = replace(base, refused=base.refused or why), []
             bound = dict.fromkeys((r.route, r.service) for r in relations if r.route or r.service)
             for consumer in (*consumers,) or (None,):
                 for route, service in bound or ({(None, None): None} if consumer else {}):

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cryptography import x509
+
 from kong_mtls.reader.kic.mtls_auth import MtlsAuth
 
 REFUSE = "refuse"
@@ -87,3 +89,18 @@ def expected_by_plugin(case: Case, rules: MtlsAuth | None) -> str | None:
     if expected == "401" and rules.anonymous:
         expected = "200"  # let in as the anonymous consumer
     return expected
+
+
+def expected_by_listener(case: Case, authority: x509.Certificate) -> str | None:
+    """The listener's column; the CA's own pair passes there only if its key usage allows signing handshakes.
+
+    Source: OpenSSL ``check_purpose_ssl_client`` in crypto/x509/v3_purp.c. A CA made by ``openssl req -x509``, as
+    in Kong's guide, has no key usage at all, and that allows everything.
+    """
+    if case is not AUTHORITYS_OWN:
+        return case.listener
+    try:
+        usage = authority.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return case.listener
+    return case.listener if usage.digital_signature or usage.key_agreement else "400"

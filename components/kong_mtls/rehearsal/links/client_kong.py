@@ -89,13 +89,17 @@ def door(gateway: Gateway, route: KongRoute) -> Door:
     """A route as its gateway guards it."""
     config = gateway.config
     mtls, rules, why = config.plugin(MTLS_AUTH, route), None, ""
-    if mtls is not None and mtls.config is not None:
-        rules = settings(mtls.config)
-        refused = refusal(mtls.config, gateway.version)
-        why = f"Kong refuses {mtls.object}: {refused}" if refused else ""
-    if mtls is not None and gateway.plugins_run == "no":
+    lost = config.lost_plugin(MTLS_AUTH, route) if mtls is None else None
+    asked = mtls or lost
+    if asked is not None and asked.config is not None and not refusal(asked.config):
+        rules = settings(asked.config)
+        refused = refusal(asked.config, gateway.version)
+        why = f"Kong refuses {asked.object}: {refused}" if refused else ""
+    if lost is not None:
+        why = f"{lost.object} doesn't run: {lost.refused or 'it is disabled'}"
+    elif mtls is not None and gateway.plugins_run == "no":
         why = gateway.plugins_why
-    if mtls is None and {MTLS_AUTH, ""} & set(route.lost):
+    elif mtls is None and {MTLS_AUTH, ""} & set(route.lost):
         why = f"{', '.join(route.unresolved)} doesn't come to run, and the controller exposes the route without it"
     acl = config.plugin(ACL, route)
     trusted = ((id_, config.ca(id_)) for id_ in (rules.ca_certificates if rules else ()))

@@ -11,7 +11,7 @@ from cryptography import x509
 from kong_mtls.reader.kic import KongConsumer
 
 from . import client_cases as cases
-from .client_cases import Case, expected_by_plugin
+from .client_cases import Case, expected_by_listener, expected_by_plugin
 from .client_kong import Door, Verdict, judge_plain, protocols_of, subject_names
 from .client_peers import NOTHING, Peers, Shown, Signer, common_name, shown
 from .client_play import Listener
@@ -115,8 +115,6 @@ class RouteProof:
             name = signer.certificate.subject.rfc4514_string()
             title = f"{cases.VALID.name} of {name}" if several else cases.VALID.name
             yield cases.VALID, title, self._valid(signer)
-        if not self._signers:
-            return
         first = self._signers[0]
         subject, day = self._subject(), timedelta(days=1)
         stranger = peers.stranger(first.certificate)
@@ -155,15 +153,16 @@ class RouteProof:
 
     def _expected(self, case: Case) -> str | None:
         mode = self._at.listener.gateway.listening.verify
+        by_listener = expected_by_listener(case, self._at.authorities[0])
         if not self._at.door.is_guarded:
-            return case.listener
+            return by_listener
         by_plugin = expected_by_plugin(case, self._rules)
         by_group = (self._at.door.acl or {}).get("allow") and self._rules
         if case is cases.AUTHORITYS_OWN and by_plugin == "200" and by_group:
             by_plugin = "403"  # its common name is none of the groups
         # A listener that verifies answers before the plugin is asked.
         first = mode == "on" or (mode == "optional" and case is not cases.NO_CERTIFICATE)
-        return case.listener if first and case.listener == "400" and by_plugin is not None else by_plugin
+        return by_listener if first and by_listener == "400" and by_plugin is not None else by_plugin
 
     def play(self, case: Case, title: str, caller: Shown) -> Link | None:
         """One row; None where the case makes no sense for the route's settings."""
