@@ -517,12 +517,18 @@ class Monitor(MockMonitor):
                 progress = True
 
     def _reference(self, name: str) -> dict[str, Any]:
-        exports = self.references(name)
+        try:
+            exports = self.references(name)
+        except ResourceError as error:
+            raise ResourceError(f'StackReference "{name}": {error}') from None
         secret = sorted(key for key, value in exports.items() if any(s for _, _, s in wire.leaves(value)))
-        return {"name": name, "outputs": wire.plain(exports), "secretOutputNames": secret}
+        return {"name": name, "outputs": dict(exports), "secretOutputNames": secret}
 
     def _read(self, request: Any, resource: Resource) -> dict[str, Any]:
-        """The object with that id, if this run made it; another one is in a cluster that is not here."""
+        """The object with that id, if this run made it; another one is in a cluster that is not here. In a preview the
+        id may be unknown, and then everything is."""
+        if request.id == wire.UNKNOWN_TEXT:
+            return {}
         kind = request.type.rpartition(":")[2]
         namespace, _, name = request.id.rpartition("/")
         found = self.find(kind, namespace, name) if request.type.startswith("kubernetes:") else None

@@ -16,7 +16,7 @@ from kong_mtls.audit import Finding
 from kong_mtls.reader.manifests import Objects
 from kong_mtls.rehearsal import wire
 from kong_mtls.rehearsal.diff import Step, summary
-from kong_mtls.rehearsal.links.model import Link
+from kong_mtls.rehearsal.links import Link
 from kong_mtls.rehearsal.stage import Performance
 
 

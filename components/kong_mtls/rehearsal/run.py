@@ -14,11 +14,10 @@ from typing import Any, Final
 
 from kong_mtls.audit import Finding, audit
 from kong_mtls.reader.manifests import Objects, read_paths, read_texts
-from kong_mtls.rehearsal import links as proofs
 from kong_mtls.rehearsal import render, report, stage
 from kong_mtls.rehearsal import state as states
 from kong_mtls.rehearsal.diff import Step
-from kong_mtls.rehearsal.links.model import Link
+from kong_mtls.rehearsal.links import Link, prove
 from kong_mtls.rehearsal.stage import Performance
 
 OUT: Final = "out"
@@ -95,7 +94,7 @@ def rehearse(
     judged = at or now
     clear = render.render(performance, masked=False)
     objects = read_texts(clear)
-    links = tuple(_prove(objects, judged, tell))
+    links = tuple(prove(objects, judged, tell))
     tell("auditing the manifests")
     findings = tuple(audit(objects, judged))
     data = report.build(performance, links, findings, objects, judged, ahead=ahead)
@@ -117,13 +116,8 @@ def preview(program: Path, stack: str, *, now: datetime, pass_unstaged: bool = F
 
 def prove_folder(folder: Path, at: datetime, progress: Progress | None = None) -> tuple[Link, ...]:
     """The links of a rehearsal that was written with secrets, from its files alone."""
-    return tuple(_prove(_written(folder), at, progress))
+    return tuple(prove(_written(folder), at, progress))
 
 
 def _written(folder: Path) -> Objects:
     return read_paths([folder / part for part in render.OURS if (folder / part).is_dir()] or [folder])
-
-
-def _prove(objects: Objects, at: datetime, progress: Progress | None) -> list[Link]:
-    prove = getattr(proofs, "prove", None)
-    return list(prove(objects, at, progress)) if prove else []

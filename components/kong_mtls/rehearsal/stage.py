@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import importlib
 import logging
 import os
 import runpy
 import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,6 +30,7 @@ from pulumi.runtime import settings as runtime_settings
 from pulumi.runtime import stack as runtime_stack
 
 from kong_mtls.pki import clock
+from kong_mtls.reader.manifests import UnreadableInput
 from kong_mtls.rehearsal import project as projects
 from kong_mtls.rehearsal import state as states
 from kong_mtls.rehearsal import wire
@@ -145,7 +149,7 @@ def perform(
             state=state,
             at=at,
             preview=preview,
-            references=lambda name: _other_stack(project, stack, name),
+            references=lambda name: _exports(project, state, name),
         )
         failure = _attempt(monitor, project, read)
         wanted = _missing_secret(failure)
@@ -167,12 +171,32 @@ def perform(
 def _attempt(monitor: Monitor, project: Project, config: StackConfig) -> Exception | None:
     """One run; what stopped it, a stand-in's refusal before what followed from it."""
     failure: Exception | None = None
-    try:
-        with clock.at(monitor.at), _program_environment(project):
-            contextvars.copy_context().run(_run, monitor, project, config)
-    except Exception as error:
-        failure = error
-    return monitor.failure or failure
+    with warnings.catch_warnings():
+        # A run that stops half-way leaves the SDK's own coroutines (`StackReference.get_output` makes some) behind.
+        warnings.filterwarnings("ignore", r"coroutine 'Output\.\w+' was never awaited", RuntimeWarning)
+        try:
+            with clock.at(monitor.at), _program_environment(project):
+                contextvars.copy_context().run(_run, monitor, project, config)
+        except Exception as error:  # handed to the caller, who tells them apart
+            failure = error
+        failure = monitor.failure or failure
+        if failure is not None and _is_refusal(failure):
+            _let_go(failure)
+    return failure
+
+
+def _is_refusal(failure: Exception) -> bool:
+    """Whether the message is all that a person needs; of anything else they need the traceback."""
+    return isinstance(failure, (pulumi.RunError, ResourceError, UnreadableInput))
+
+
+def _let_go(failure: Exception) -> None:
+    """Drops what a failed run left unfinished and the traceback that holds it."""
+    seen: BaseException | None = failure
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen.__traceback__, seen = None, seen.__context__
+    gc.collect()
 
 
 def _missing_secret(failure: Exception | None) -> str | None:
@@ -328,25 +352,27 @@ def _own_modules(folder: Path) -> list[str]:
     return [name for name in sys.modules if name.partition(".")[0] in names]
 
 
-def _other_stack(project: Project, stack: str, name: str) -> Mapping[str, Any]:
-    """The exports of another stack of the same project, as its last rehearsal left them."""
+def _exports(project: Project, own: State, name: str) -> Mapping[str, Any]:
+    """The exports of the stack called `name` as its last rehearsal left them; a stack may ask for its own.
+
+    Names are ``<stack>``, ``<project>/<stack>`` and ``<organization>/<project>/<stack>``.
+    """
     parts = name.split("/")
-    other = parts[-1]
-    if len(parts) > 1 and parts[-2] not in (project.name, ORGANIZATION):
+    stack = parts[-1]
+    if len(parts) > 1 and parts[-2] != project.name:
         raise ResourceError(
-            f'StackReference "{name}": a stack of project {parts[-2]!r}; only stacks of {project.name!r}, rehearsed '
-            "in this folder, can be referred to"
+            f"a stack of project {parts[-2]!r}; only stacks of {project.name!r}, rehearsed in this folder, are known"
         )
-    if other == stack:
-        return states.load(states.path_of(project.folder, stack), project.name, stack).exports
-    path = states.path_of(project.folder, other)
+    if stack == own.stack:
+        return own.exports
+    path = states.path_of(project.folder, stack)
     if not path.is_file():
         known = ", ".join(project.stacks()) or "none"
         raise ResourceError(
-            f'StackReference "{name}": stack {other!r} has not been rehearsed yet (no {path.parent.name}/{path.name}); '
-            f"rehearse it first. Stacks of this project: {known}"
+            f"stack {stack!r} has not been rehearsed yet (no {path.parent.name}/{path.name}); rehearse it first. "
+            f"Stacks of this project: {known}"
         )
-    return states.load(path, project.name, other).exports
+    return states.load(path, project.name, stack).exports
 
 
 def redactor(monitor: Monitor, config: StackConfig) -> Callable[[str], str]:
