@@ -81,17 +81,25 @@ def _collect(shape: type, args: Any, path: str, problems: list[str]) -> None:
             problems.append(f"{path}{key}: unknown; {hint}")
     for key, (hint, required) in fields.items():
         value = args.get(key)
-        if value is None:
-            if required:
-                problems.append(f"{path}{key}: missing")
-            continue
-        for inner in _shapes(hint):
-            _collect(inner, value, f"{path}{key}.", problems)
-        item = _item_hint(hint)
-        if item is not None and isinstance(value, Sequence) and not isinstance(value, str):
-            for index, element in enumerate(value):
-                for inner in _shapes(item):
-                    _collect(inner, element, f"{path}{key}[{index}].", problems)
+        if value is not None:
+            _collect_field(hint, value, f"{path}{key}", problems)
+        elif required:
+            problems.append(f"{path}{key}: missing")
+
+
+def _collect_field(hint: Any, value: Any, path: str, problems: list[str]) -> None:
+    for inner in _shapes(hint):
+        _collect(inner, value, f"{path}.", problems)
+    item = _item_hint(hint)
+    if item is None or isinstance(value, pulumi.Output):
+        return
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        # A text would be taken for the list of its letters.
+        problems.append(f"{path}: a list is needed, not {type(value).__name__}")
+        return
+    for index, element in enumerate(value):
+        for inner in _shapes(item):
+            _collect(inner, element, f"{path}[{index}].", problems)
 
 
 def choice(value: str, allowed: Sequence[str], what: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kong_mtls import InputError
 from kong_mtls.values import control_plane as control_plane_module
 from kong_mtls.values import data_plane as data_plane_module
-from kong_mtls.values.merge import ENVIRONMENTS, JOINED_LISTS, merge
+from kong_mtls.values.merge import merge
 
 Build = Callable[..., dict[str, Any]]
 
@@ -241,9 +241,3 @@ def test_a_trust_of_the_users_own_where_we_set_none(control_plane: Build) -> Non
             user_values=theirs,
             database={"host": "db", "password_secret": {"name": "pg"}, "tls": {"trust": {"name": "ca"}}},
         )
-
-
-def test_the_rules_name_real_places() -> None:
-    """The places that are treated apart are those of the chart."""
-    assert "secretVolumes" in JOINED_LISTS
-    assert "env" in ENVIRONMENTS
