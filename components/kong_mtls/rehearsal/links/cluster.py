@@ -13,7 +13,8 @@ from datetime import datetime
 from ...reader.chart import KongRelease, kong_releases, parse_listen
 from ...reader.manifests import Objects
 from .authority import KeyRing
-from .cluster_cases import GOOD, Cases
+from .cluster_cases import GOOD
+from .cluster_cases import rows as cluster_rows
 from .cluster_ends import control_plane, data_plane
 from .endpoints import Target, kong_behind, parse_endpoint
 from .handshake import UnusableEnd
@@ -108,7 +109,7 @@ def _rows(
     except Unproved as e:
         yield pair.unproved(GOOD, ACCEPT, str(e))
     else:
-        yield from Cases(pair, dp, cp, keys, at).rows()
+        yield from cluster_rows(pair, dp, cp, keys, at)
 
 
 def _check_listener(server: Settings, channel: _Channel, port: int) -> None:
