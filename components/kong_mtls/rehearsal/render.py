@@ -83,14 +83,25 @@ def _manifest(shown: Any, masked: bool) -> dict[str, Any]:
         if isinstance(notes, dict) and notes.pop(kubernetes.AUTONAMED, None) is not None and not notes:
             del meta["annotations"]
         meta.pop("uid", None)
-    if masked and item.get("kind") == "Secret":
-        keys: list[str] = []
-        for part in ("data", "stringData"):
-            value = item.pop(part, None)
-            keys += value if isinstance(value, dict) else [part] * (value is not None)
-        if keys:
-            item["stringData"] = dict.fromkeys(sorted(keys), wire.MASK)
+    if item.get("kind") == "Secret":
+        _mask_data(item, masked)
     return item
+
+
+def _mask_data(secret: dict[str, Any], every: bool) -> None:
+    """Moves masked entries to ``stringData``, where they are text; with `every`, all entries are."""
+    hidden: set[str] = set()
+    for part in ("data", "stringData"):
+        given = secret.get(part)
+        entries = given if isinstance(given, dict) else {} if given is None else {part: given}
+        chosen = {key for key, value in entries.items() if every or value == wire.MASK}
+        hidden |= chosen
+        if len(chosen) == len(entries):
+            secret.pop(part, None)
+        elif chosen:
+            secret[part] = {key: value for key, value in entries.items() if key not in chosen}
+    if hidden:
+        secret["stringData"] = {**secret.get("stringData", {}), **dict.fromkeys(hidden, wire.MASK)}
 
 
 def _shower(placeholders: frozenset[str], masked: bool) -> Callable[[Any], Any]:
