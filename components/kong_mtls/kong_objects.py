@@ -34,9 +34,7 @@ def one_certificate(pem: str, what: str) -> Facts:
     """
     found = certificates(pem, what)
     if len(found) != 1:
-        raise InputError(
-            f"{what}: holds {len(found)} certificates; the controller takes one an object: give each alone"
-        )
+        raise InputError(f"{what}: holds {len(found)} certificates; the controller takes one each: give them alone")
     return found[0]
 
 
