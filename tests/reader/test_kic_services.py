@@ -116,15 +116,28 @@ def test_go_booleans_are_true(text: str) -> None:
     assert of(changed(tls_verify=text), *WORLD)[0].tls_verify is True
 
 
-@pytest.mark.parametrize(
-    "annotations",
-    [changed(protocol="http"), changed(protocol="grpcs"), changed(tls_verify_depth="65")],
-)
+@pytest.mark.parametrize("annotations", [changed(protocol="http"), changed(tls_verify_depth="65")])
 def test_kong_refuses_what_its_schema_forbids(annotations: dict[str, str]) -> None:
     """A refused service says why, and names no secret."""
     found, _ = of(annotations, *WORLD)
     assert found.refused
     assert "PRIVATE" not in found.refused
+
+
+@pytest.mark.parametrize("protocol", ["grpcs", "wss"])
+def test_only_open_source_kong_refuses_tls_settings_for_grpcs(protocol: str) -> None:
+    """Enterprise verifies such upstreams too."""
+    found, failures = of(changed(protocol=protocol), *WORLD)
+    assert found.refused == ""
+    assert "tls_verify" in found.refused_by_open_source
+    assert failures == {"service-tls-refused"}
+
+
+def test_what_was_asked_is_known_even_if_dropped() -> None:
+    """A proof can tell a setting that failed from one that nobody wanted."""
+    found, _ = of(changed(tls_verify="yes", client_cert="nowhere"), *WORLD)
+    assert {"tls_verify", "client_certificate", "ca_certificates"} <= found.asked
+    assert {"tls_verify", "client_certificate", "ca_certificates"} & set(found.sources) == set()
 
 
 def test_a_missing_client_certificate_leaves_a_service_without_one() -> None:

@@ -157,9 +157,11 @@ class KongService:
         host_header: name sent and verified when the route doesn't preserve the client's host.
         target: host of the address that Kong dials: a Service name, or None for the addresses of pods.
         ca_certificates: ids of `CaCertificate`; None = not set. Ids may dangle.
-        sources: for each setting that was given, where it comes from, such as an annotation's name.
+        sources: for each setting that took effect, where it comes from, such as an annotation's name.
+        asked: the settings that annotations name, whether or not they took effect.
         routed: whether a route in the files leads here. False for a Service that only bears annotations.
         refused: why Kong's schema refuses it; empty when it doesn't.
+        refused_by_open_source: why only open-source Kong's schema does (TLS settings for grpcs and wss).
     """
 
     name: str
@@ -175,8 +177,10 @@ class KongService:
     tls_verify_depth: int | None = None
     ca_certificates: tuple[str, ...] | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
     routed: bool = True
     refused: str = ""
+    refused_by_open_source: str = ""
 
 
 @dataclass(frozen=True)

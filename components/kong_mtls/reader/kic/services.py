@@ -21,6 +21,9 @@ from kong_mtls.reader.manifests import MASKED, annotations_of, ident
 TLS_FIELDS_ALLOWED = ("https", "tls")
 """The protocols for which Kong's schema takes client_certificate, tls_verify, its depth, ca_certificates."""
 
+TLS_FIELDS_ALLOWED_BY_ENTERPRISE = ("grpcs", "wss")
+"""Those for which Enterprise's does too (Kong/developer.konghq.com app/_includes/upgrade/tls-verify-314.md)."""
+
 TLS_ANNOTATIONS = ("client-cert", "tls-verify", "tls-verify-depth", "ca-certificates-secrets",
                    "ca-certificates-configmaps")  # fmt: skip
 
@@ -257,14 +260,20 @@ def build(
     if ids:
         result["ca_certificates"] = tuple(ids)
     given_fields = [f for f in _TLS_FIELDS if result.get(f) is not None]
+    by_open_source = ""
     if given_fields and result["protocol"] not in TLS_FIELDS_ALLOWED:
         why = f"{', '.join(given_fields)} can't be given for protocol {result['protocol']}"
-        refusals.append(why)
+        who = "Kong"
+        if result["protocol"] in TLS_FIELDS_ALLOWED_BY_ENTERPRISE:
+            by_open_source, who = why, "open-source Kong"
+        else:
+            refusals.append(why)
         for service in services:
             keys = [key for key in TLS_ANNOTATIONS if key in ann.kong(service)]
             subject = ann.PREFIX + (keys or ["protocol"])[0]
-            message = f"Kong refuses the service: {why}, only for https or tls"
+            message = f"{who} refuses the service: {why}, only for https or tls"
             store.failures.add("service-tls-refused", ident(service), message, subject)
+    asked = frozenset(result["sources"])
     result["sources"] = {k: v for k, v in result["sources"].items() if result.get(k) is not None}
     return (
         KongService(
@@ -272,8 +281,10 @@ def build(
             object=ident(services[0]) if services else f"Service/{first.namespace}/{first.name}",
             namespace=first.namespace,
             backends=tuple(ident(service) for service in services),
+            asked=asked,
             routed=parent is not None,
             refused="; ".join(dict.fromkeys(refusals)),
+            refused_by_open_source=by_open_source,
             **{"port": first.port} | result,
         ),
         services,
