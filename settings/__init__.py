@@ -38,6 +38,8 @@ _SECTIONS: dict[str, Any] = {
     "controlPlane": hybrid.ControlPlane,
     "dataPlanes": list[hybrid.DataPlane],
     "database": hybrid.Database,
+    "admin": hybrid.Admin,
+    "networkPolicies": hybrid.NetworkPolicies,
 }
 _REHEARSAL = "rehearsal"
 _PLACEHOLDER = json.dumps({"license": {"payload": {"customer": "placeholder: no licence is set"}, "version": "1"}})

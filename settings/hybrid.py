@@ -216,12 +216,28 @@ class DataPlane(Model):
     values: dict[str, Any] | None = None
 
 
+class Admin(Model):
+    """The link between ingress controller and Admin API."""
+
+    authority: ClusterAuthority | None = None
+    leaf: Leaf | None = None
+
+
+class NetworkPolicies(Model):
+    """NetworkPolicies around the deployment."""
+
+    disabled: bool | None = None
+    remote_data_plane_cidrs: list[str] | None = None
+
+
 class DevelopmentPostgres(Model):
     """A small Postgres of the stack's own."""
 
     image: str | None = None
     storage: str | None = None
     storage_class: str | None = None
+    authority: ClusterAuthority | None = None
+    leaf: Leaf | None = None
 
 
 class PasswordSecret(Model):

@@ -7,6 +7,7 @@ from typing import Any
 from . import names
 from .cluster_certificate import EARLY_RENEWAL_HOURS, VALIDITY_HOURS
 from .cluster_existing import structure_problems
+from .cluster_pki import ClusterAuthorityArgs, LeafArgs
 from .errors import InputError
 from .hybrid_args import HybridClusterArgs
 from .hybrid_cluster import MIGRATION, MODES
@@ -62,9 +63,7 @@ def _pki(cluster: HybridClusterArgs, planes: Sequence[str]) -> list[str]:
         found += [f"cluster: {key} is not used with certificates of your own (existing)" for key in unused]
         found += structure_problems(existing, planes)
     else:
-        found += _lifetimes(cluster)
-        given = cluster.get("authority") or {}
-        _try(found, lambda: generations(given.get("generations"), given.get("issuing"), "cluster.authority"))
+        found += authority_problems(cluster.get("authority") or {}, cluster.get("leaf") or {}, "cluster")
     remote = [plane["name"] for plane in cluster.get("remote_data_planes") or []]
     for name in remote:
         _try(found, partial(names.check_label, name, "cluster.remote_data_planes: name"))
@@ -76,21 +75,23 @@ def _pki(cluster: HybridClusterArgs, planes: Sequence[str]) -> list[str]:
     return found
 
 
-def _lifetimes(cluster: HybridClusterArgs) -> list[str]:
-    leaf, given = cluster.get("leaf") or {}, cluster.get("authority") or {}
+def authority_problems(given: ClusterAuthorityArgs, leaf: LeafArgs, what: str) -> list[str]:
+    """Generations out of order, and lifetimes that can't work, of a link's CA and its certificates."""
+    found: list[str] = []
+    _try(found, lambda: generations(given.get("generations"), given.get("issuing"), f"{what}.authority"))
     leaf_hours = leaf.get("validity_hours", Leaf.validity_hours)
-    found = checks.lifetime(leaf_hours, leaf.get("early_renewal_hours", Leaf.early_renewal_hours), "cluster.leaf")
+    found += checks.lifetime(leaf_hours, leaf.get("early_renewal_hours", Leaf.early_renewal_hours), f"{what}.leaf")
     validity = given.get("validity_hours", authority.VALIDITY_HOURS)
     successor = given.get("successor_hours", authority.SUCCESSOR_HOURS)
     if successor >= validity:
         found.append(
-            f"cluster.authority: a new generation is asked for {successor} hours before the end of one that is valid "
+            f"{what}.authority: a new generation is asked for {successor} hours before the end of one that is valid "
             f"for {validity} hours only; successor_hours must be less than validity_hours"
         )
     if leaf_hours > successor:
         found.append(
-            f"cluster.leaf: valid for {leaf_hours} hours, but a CA issues until {successor} hours before its end "
-            "(cluster.authority.successor_hours); a certificate must not outlive its CA"
+            f"{what}.leaf: valid for {leaf_hours} hours, but a CA issues until {successor} hours before its end "
+            f"({what}.authority.successor_hours); a certificate must not outlive its CA"
         )
     return found
 

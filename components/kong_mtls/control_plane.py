@@ -10,6 +10,7 @@ from .args import ChartArgs, ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs
 from .inputs import check_inputs
 from .release import kong_release
 from .resources import child_options
+from .values.admin import AdminLinkArgs
 from .values.control_plane import control_plane_values, endpoints
 from .values.database import DatabaseLinkArgs
 from .values.ingress_controller import IngressControllerArgs
@@ -36,6 +37,8 @@ class ControlPlaneArgs(TypedDict):
     """The ingress controller beside it; default: with class `kong`."""
     without_ingress_controller: NotRequired[bool]
     """Leave the ingress controller out: configuration comes through the Admin API by other means."""
+    admin: NotRequired[AdminLinkArgs]
+    """Certificates of the link between ingress controller and Admin API; without them nothing is verified there."""
     pods: NotRequired[PodsArgs]
     """Number, size and place of its pods."""
     cluster_service: NotRequired[ServiceArgs]
@@ -81,6 +84,7 @@ class ControlPlane(pulumi.ComponentResource):
             cluster=args["cluster"],
             database=args["database"],
             ingress_controller=None if without else args.get("ingress_controller") or {},
+            admin=args.get("admin"),
             pods=args.get("pods") or {},
             cluster_service=args.get("cluster_service") or {},
             telemetry_service=args.get("telemetry_service") or {},

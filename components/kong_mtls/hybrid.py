@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import names
+from .admin_tls import AdminTls
 from .args import SecretRefArgs
 from .control_plane import ControlPlane, ControlPlaneArgs
 from .data_plane import DataPlane, DataPlaneArgs
@@ -17,7 +18,9 @@ from .hybrid_checks import data_planes, problems, release_name, server_names
 from .hybrid_cluster import Ends, Link, make_link
 from .inputs import check_inputs
 from .license import License, LicenseArgs
+from .network_policies import NetworkPolicies, NetworkPoliciesArgs
 from .outputs import text
+from .postgres import SERVICE as POSTGRES_SERVICE
 from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 from .resources import child_options
 from .values.database import DatabaseLinkArgs
@@ -73,6 +76,7 @@ class KongHybrid(pulumi.ComponentResource):
         licenses = self._license()
         self._cluster = self._link()
         control_plane = self._make_control_plane(licenses, self._database())
+        self._network_policies()
         planes = {plane["name"]: self._make_data_plane(plane, licenses, control_plane) for plane in self._data_planes}
         self._export(control_plane, planes)
 
@@ -98,6 +102,9 @@ class KongHybrid(pulumi.ComponentResource):
     def _fixed(self, fixed_name: str) -> dict[str, Any]:
         return {"secret_name": fixed_name} if self._args.get("fixed_secret_names") else {}
 
+    def _fixed_names(self) -> dict[str, Any]:
+        return {"fixed_secret_names": bool(self._args.get("fixed_secret_names"))}
+
     def _license(self) -> Mapping[str, SecretRefArgs]:
         if self._edition == "oss":
             return {}
@@ -121,11 +128,10 @@ class KongHybrid(pulumi.ComponentResource):
         given: dict[str, Any] = {**self._args["database"]}
         development = given.pop("development", None)
         namespace = self._namespaces[self._control_plane.get("namespace") or "kong"]
-        fixed = self._fixed("kong-postgres-password")
         if development is not None:
-            arguments: DevelopmentPostgresArgs = _joined({"namespace": namespace}, fixed, development)
+            arguments: DevelopmentPostgresArgs = _joined({"namespace": namespace}, self._fixed_names(), development)
             return DevelopmentPostgres(f"{self._name}-postgres", arguments, self._child).link
-        external: ExternalDatabaseArgs = _joined({"namespace": namespace}, fixed, given)
+        external: ExternalDatabaseArgs = _joined({"namespace": namespace}, self._fixed("kong-postgres-password"), given)
         return ExternalDatabase(f"{self._name}-database", external, self._child).link
 
     def _make_control_plane(
@@ -158,7 +164,27 @@ class KongHybrid(pulumi.ComponentResource):
         )
         if key in licenses:
             arguments["license_secret"] = licenses[key]
+        if not spec.get("without_ingress_controller") and not self._args.get("without_admin_tls"):
+            admin = _joined({"namespace": self._namespaces[key]}, self._fixed_names(), self._args.get("admin") or {})
+            arguments["admin"] = AdminTls(f"{self._name}-admin", admin, self._child).link
         return ControlPlane(f"{self._name}-cp", arguments, self._child)
+
+    def _network_policies(self) -> None:
+        given = self._args.get("network_policies") or {}
+        if given.get("disabled"):
+            return
+        arguments: NetworkPoliciesArgs = {
+            "control_plane_namespace": self._namespaces[self._control_plane.get("namespace") or "kong"],
+            "control_plane_release": self._control_plane.get("release_name") or "kong-cp",
+            "data_planes": {
+                release_name(plane): self._namespaces[plane.get("namespace") or "kong-dp"]
+                for plane in self._data_planes
+            },
+            "remote_data_plane_cidrs": given.get("remote_data_plane_cidrs") or [],
+        }
+        if self._args["database"].get("development") is not None:
+            arguments["postgres_service"] = POSTGRES_SERVICE
+        NetworkPolicies(f"{self._name}-network", arguments, self._child)
 
     def _publish_service(self) -> pulumi.Input[str]:
         """The Service whose address Ingresses report: the first data plane's."""

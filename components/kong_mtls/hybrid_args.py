@@ -69,6 +69,10 @@ class HybridPostgresArgs(TypedDict):
     """Size of its volume; default `1Gi`."""
     storage_class: NotRequired[str]
     """A StorageClass; default the cluster's."""
+    authority: NotRequired[ClusterAuthorityArgs]
+    """The CA of its server certificate, and the CA's generations."""
+    leaf: NotRequired[LeafArgs]
+    """Lifetime and key of its server certificate."""
 
 
 class HybridDatabaseArgs(TypedDict):
@@ -146,6 +150,24 @@ class HybridDataPlaneArgs(TypedDict):
     """Your own Helm values, merged over the component's."""
 
 
+class HybridAdminArgs(TypedDict):
+    """The link between ingress controller and Admin API, under a CA of its own."""
+
+    authority: NotRequired[ClusterAuthorityArgs]
+    """The CA and its generations."""
+    leaf: NotRequired[LeafArgs]
+    """Lifetime and keys of the certificates."""
+
+
+class HybridNetworkPoliciesArgs(TypedDict):
+    """NetworkPolicies around the deployment."""
+
+    disabled: NotRequired[bool]
+    """Make none; default false."""
+    remote_data_plane_cidrs: NotRequired[Sequence[str]]
+    """Addresses from which data planes of other clusters arrive."""
+
+
 class KongHybridArgs(TypedDict):
     """A deployment; everything has a default but the licence (or edition `oss`) and the database."""
 
@@ -163,6 +185,12 @@ class KongHybridArgs(TypedDict):
     """The control plane."""
     data_planes: NotRequired[Sequence[HybridDataPlaneArgs]]
     """The data planes; default one, `dp`."""
+    admin: NotRequired[HybridAdminArgs]
+    """The link between ingress controller and Admin API."""
+    without_admin_tls: NotRequired[bool]
+    """Leave that link as the chart has it, on localhost and unverified; default false."""
+    network_policies: NotRequired[HybridNetworkPoliciesArgs]
+    """NetworkPolicies; on unless disabled."""
     chart: NotRequired[ChartArgs]
     """The chart, and how it is installed."""
     fixed_secret_names: NotRequired[bool]

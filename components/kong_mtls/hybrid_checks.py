@@ -6,9 +6,10 @@ from typing import Any
 
 from . import names
 from .args import ChartArgs, ClusterLinkArgs, ImageArgs, SecretRefArgs
-from .cluster_checks import cluster_problems
+from .cluster_checks import authority_problems, cluster_problems
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
+from .network_policies import cidr_problems
 from .values import pods
 from .values.control_plane import control_plane_values
 from .values.data_plane import data_plane_values
@@ -48,6 +49,8 @@ def problems(args: KongHybridArgs) -> list[str]:
     found += _license(edition, args)
     found += cluster_problems(args.get("cluster") or {}, edition, [plane["name"] for plane in data_planes(args)])
     found += _database(args)
+    found += _admin(args)
+    found += cidr_problems((args.get("network_policies") or {}).get("remote_data_plane_cidrs") or [])
     found += _distinct(args)
     plane: HybridControlPlaneArgs = args.get("control_plane") or {}
     found += _release(args, plane, "control_plane", plane.get("release_name") or "kong-cp", edition)
@@ -77,10 +80,18 @@ def _license(edition: str, args: KongHybridArgs) -> list[str]:
     return []
 
 
+def _admin(args: KongHybridArgs) -> list[str]:
+    given = args.get("admin") or {}
+    return authority_problems(given.get("authority") or {}, given.get("leaf") or {}, "admin")
+
+
 def _database(args: KongHybridArgs) -> list[str]:
     given: dict[str, Any] = {**args["database"]}
-    if given.pop("development", None) is not None:
-        return [f"database: development excludes {', '.join(sorted(given))}"] if given else []
+    development = given.pop("development", None)
+    if development is not None:
+        found = [f"database: development excludes {', '.join(sorted(given))}"] if given else []
+        part = (development.get("authority") or {}, development.get("leaf") or {})
+        return [*found, *authority_problems(*part, "database.development")]
     if not given.get("host"):
         return ["database: needs host, or development for a small Postgres of its own"]
     found = []

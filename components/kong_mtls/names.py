@@ -81,10 +81,10 @@ def host(service_name: pulumi.Input[str], namespace: pulumi.Input[str]) -> pulum
     return result
 
 
-def service_dns_names(service_name: str, namespace: str) -> list[str]:
+def service_dns_names(service_name: str, namespace: pulumi.Input[str]) -> list[pulumi.Input[str]]:
     """The four names under which a Service is reached inside its cluster, shortest first."""
-    stem = f"{service_name}.{namespace}"
-    return [service_name, stem, f"{stem}.svc", f"{stem}.svc.cluster.local"]
+    suffixes = ("", ".{namespace}", ".{namespace}.svc", ".{namespace}.svc.cluster.local")
+    return [text("{name}" + suffix, name=service_name, namespace=namespace) for suffix in suffixes]
 
 
 def secret_path(secret: pulumi.Input[str], key: str) -> pulumi.Input[str]:

@@ -8,15 +8,23 @@ import pulumi_random as random
 from typing_extensions import NotRequired
 
 from . import names
+from .args import SecretRefArgs, TrustRefArgs
+from .cluster_pki import ClusterAuthorityArgs, LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
-from .objects import change_marker, make_secret
+from .objects import change_marker, make_secret, tls_secret
+from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
+from .pki.issue import SERVER, Leaf, issue
 from .resources import child_options
+from .trust import trust_bundle
 from .values.database import DatabaseLinkArgs
 
 IMAGE = "postgres:17.6"
+SERVICE = "kong-postgres"
 _UID = 999  # the user `postgres` of the official image
 _DATA = "/var/lib/postgresql/data"
+_CERTIFICATE = "/etc/postgres-certificate"
+_TLS_SETTINGS = ("ssl=on", f"ssl_cert_file={_CERTIFICATE}/tls.crt", f"ssl_key_file={_CERTIFICATE}/tls.key")
 
 
 class DevelopmentPostgresArgs(TypedDict):
@@ -32,12 +40,16 @@ class DevelopmentPostgresArgs(TypedDict):
     """Size of its volume; default `1Gi`."""
     storage_class: NotRequired[str]
     """A StorageClass; default the cluster's."""
-    secret_name: NotRequired[str]
-    """A fixed name for the Secret with the password; default: named by Pulumi."""
+    authority: NotRequired[ClusterAuthorityArgs]
+    """The CA of its server certificate, and the CA's generations."""
+    leaf: NotRequired[LeafArgs]
+    """Lifetime and key of its server certificate."""
+    fixed_secret_names: NotRequired[bool]
+    """Use the names `kong-postgres-password`, `kong-postgres-cert` and `kong-postgres-ca`; default: named by Pulumi."""
 
 
 class DevelopmentPostgres(pulumi.ComponentResource):
-    """Postgres with a random password, for a stack that nobody depends on.
+    """Postgres with a random password and TLS under a CA of its own, for a stack that nobody depends on.
 
     The official image reads the password only when it makes the database: to change it, change it in Postgres too.
 
@@ -55,7 +67,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
         super().__init__("kong-mtls:index:DevelopmentPostgres", name, {}, opts)
         where = f'DevelopmentPostgres "{name}"'
         check_inputs(DevelopmentPostgresArgs, args, where)
-        self._service_name = args.get("service_name") or "kong-postgres"
+        self._service_name = args.get("service_name") or SERVICE
         names.check_label(self._service_name, f"{where}: service_name")
         image = args.get("image") or IMAGE
         if ":" not in image.rsplit("/", 1)[-1] or image.endswith(":latest"):
@@ -66,22 +78,56 @@ class DevelopmentPostgres(pulumi.ComponentResource):
             f"{name}-password",
             namespace=args["namespace"],
             data={"password": password.result},
-            fixed_name=args.get("secret_name"),
-            what=f"{where}: secret_name",
+            fixed_name=f"{self._service_name}-password" if args.get("fixed_secret_names") else None,
+            what=where,
             opts=child,
         )
         service = self._service(name, args, child)
-        self._stateful_set(name, args, image, secret.metadata.name, child)
+        certificate, trust = self._certificates(name, args, where, child)
+        self._stateful_set(
+            name, args=args, image=image, secret_name=secret.metadata.name, certificate=certificate, child=child
+        )
         self.host = pulumi.Output.from_input(names.host(service.metadata.name, args["namespace"]))
         self.password_secret_name = secret.metadata.name
         self.link: DatabaseLinkArgs = {
             "host": self.host,
+            "tls": {"trust": trust},
             "password_secret": {
                 "name": secret.metadata.name,
                 "checksum": change_marker(f"{name}-marker", password.result, child),
             },
         }
         self.register_outputs({"host": self.host, "password_secret_name": self.password_secret_name})
+
+    def _certificates(
+        self, name: str, args: DevelopmentPostgresArgs, where: str, child: pulumi.ResourceOptions
+    ) -> tuple[SecretRefArgs, TrustRefArgs]:
+        """The server's pair, and what the control plane trusts."""
+        given: CertificateAuthorityArgs = {"common_name": "kong postgres"}
+        given |= args.get("authority") or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
+        authority = CertificateAuthority(f"{name}-ca", given, child)
+        dns_names = names.service_dns_names(self._service_name, args["namespace"])
+        leaf = Leaf(self._service_name, [SERVER], dns_names, **(args.get("leaf") or {}))
+        pair = issue(f"{name}-cert", leaf, authority.signer, child)
+        fixed = args.get("fixed_secret_names")
+        certificate = tls_secret(
+            f"{name}-cert",
+            namespace=args["namespace"],
+            certificate_pem=pair.certificate_pem,
+            private_key_pem=pair.private_key_pem,
+            fixed_name=f"{self._service_name}-cert" if fixed else None,
+            what=where,
+            opts=child,
+        )
+        trust = trust_bundle(
+            f"{name}-trust",
+            namespace=args["namespace"],
+            pem=authority.trust_pem,
+            fixed_name=f"{self._service_name}-ca" if fixed else None,
+            what=where,
+            opts=child,
+        )
+        return certificate, trust
 
     def _labels(self) -> dict[str, str]:
         return {"app.kubernetes.io/name": "postgres", "app.kubernetes.io/instance": self._service_name}
@@ -109,9 +155,11 @@ class DevelopmentPostgres(pulumi.ComponentResource):
     def _stateful_set(
         self,
         name: str,
+        *,
         args: DevelopmentPostgresArgs,
         image: str,
         secret_name: pulumi.Input[str],
+        certificate: SecretRefArgs,
         child: pulumi.ResourceOptions,
     ) -> None:
         ready = {
@@ -131,6 +179,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                     "value_from": {"secret_key_ref": {"name": secret_name, "key": "password"}},
                 },
             ],
+            "args": [f"-c{setting}" for setting in _TLS_SETTINGS],
             "ports": [{"name": "postgres", "container_port": names.POSTGRES_PORT}],
             "readiness_probe": ready,
             "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "512Mi"}},
@@ -138,7 +187,10 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                 "allow_privilege_escalation": False,
                 "capabilities": {"drop": ["ALL"]},
             },
-            "volume_mounts": [{"name": "data", "mount_path": _DATA}],
+            "volume_mounts": [
+                {"name": "data", "mount_path": _DATA},
+                {"name": "certificate", "mount_path": _CERTIFICATE, "read_only": True},
+            ],
         }
         claim = {
             "access_modes": ["ReadWriteOnce"],
@@ -160,7 +212,11 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                 "replicas": 1,
                 "selector": {"match_labels": self._labels()},
                 "template": {
-                    "metadata": {"labels": self._labels()},
+                    # Postgres reads its certificate when it starts: a new one rolls the pod.
+                    "metadata": {
+                        "labels": self._labels(),
+                        "annotations": {"checksum/server-cert": certificate["checksum"]},
+                    },
                     "spec": {
                         "automount_service_account_token": False,
                         "security_context": {
@@ -171,6 +227,13 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                             "seccomp_profile": {"type": "RuntimeDefault"},
                         },
                         "containers": [container],
+                        "volumes": [
+                            {
+                                "name": "certificate",
+                                # Owned by root with its group: Postgres takes such a key up to mode 0640.
+                                "secret": {"secret_name": certificate["name"], "default_mode": 0o440},
+                            }
+                        ],
                     },
                 },
                 "volume_claim_templates": [{"metadata": {"name": "data"}, "spec": claim}],

@@ -9,6 +9,7 @@ from .. import names
 from ..args import ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from ..errors import InputError
 from . import pods as shared
+from .admin import AdminLinkArgs, admin_values
 from .database import DatabaseLinkArgs, database_env
 from .ingress_controller import IngressControllerArgs, ingress_controller_values
 from .merge import merge
@@ -41,6 +42,7 @@ def control_plane_values(
     cluster: ClusterLinkArgs,
     database: DatabaseLinkArgs,
     ingress_controller: IngressControllerArgs | None,
+    admin: AdminLinkArgs | None = None,
     pods: PodsArgs,
     cluster_service: ServiceArgs,
     telemetry_service: ServiceArgs,
@@ -53,6 +55,7 @@ def control_plane_values(
     Sources: Kong/charts charts/kong/README.md ("Hybrid mode"), values.yaml; Kong docs, "Hybrid mode setup".
 
     Args:
+        admin: certificates of the link to the Admin API; None leaves it unverified on localhost.
         ingress_controller: None leaves the controller out: the control plane is then configured through its
             Admin API by other means.
         hooks: whether the migration Jobs around an upgrade run; Helm waits for them.
@@ -90,10 +93,12 @@ def control_plane_values(
         "portalapi": {"enabled": False},
         # The controller runs beside the gateway and reaches the Admin API on localhost.
         "admin": {"enabled": False},
-        "ingressController": ingress_controller_values(ingress_controller),
-        **files.values(),
-        **shared.pods_values(pods, files),
+        "ingressController": ingress_controller_values(ingress_controller, admin, files),
     }
+    if admin is not None:
+        server = admin_values(admin, files)
+        values |= {"admin": server["admin"], "env": {**env, **server["env"]}}
+    values |= files.values() | shared.pods_values(pods, files)
     if edition == "enterprise":
         values["enterprise"] = enterprise
         # The telemetry listener is opened for Enterprise only.

@@ -6,6 +6,9 @@ from typing import Any, TypedDict
 import pulumi
 from typing_extensions import NotRequired
 
+from .admin import AdminLinkArgs, controller_values
+from .pods import Files
+
 
 class IngressControllerArgs(TypedDict):
     """The Kong Ingress Controller, which runs in the control plane's pod and writes to its Admin API."""
@@ -22,17 +25,19 @@ class IngressControllerArgs(TypedDict):
     """Requests and limits of its container; needed when the control plane is scaled by CPU."""
 
 
-def ingress_controller_values(controller: IngressControllerArgs | None) -> dict[str, Any]:
+def ingress_controller_values(
+    controller: IngressControllerArgs | None, admin: AdminLinkArgs | None, files: Files
+) -> dict[str, Any]:
     """The chart's ``ingressController`` block; the chart's own default is *enabled*, so off is said aloud."""
     if controller is None:
         return {"enabled": False}
-    env: dict[str, pulumi.Input[str]] = {
-        # localhost in the same pod; the chart's default is a boolean, and env takes strings only.
-        "kong_admin_tls_skip_verify": "true",
-    }
+    # The chart's default is a boolean, and env takes strings only.
+    link = {"env": {"kong_admin_tls_skip_verify": "true"}} if admin is None else controller_values(admin, files)
+    env: dict[str, pulumi.Input[str]] = dict(link["env"])
     if controller.get("publish_service") is not None:
         env["publish_service"] = controller["publish_service"]
     values: dict[str, Any] = {
+        **link,
         "enabled": True,
         "ingressClass": controller.get("ingress_class") or "kong",
         "env": env,

@@ -23,6 +23,10 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _CHART_VOLUMES = frozenset({"webhook-cert", "admin-client-ca", "admin-api-cert"})
 
 
+EXISTING = "kong-mtls.io/existing-secrets"
+"""Annotation of a workload: Secrets and ConfigMaps that exist without being made beside it."""
+
+
 @dataclass
 class Files:
     """Secrets and ConfigMaps a release's pods read as files, and what makes the pods roll when they change."""
@@ -30,6 +34,7 @@ class Files:
     secrets: list[Any] = field(default_factory=list)
     config_maps: list[dict[str, Any]] = field(default_factory=list)
     checksums: dict[str, pulumi.Input[str]] = field(default_factory=dict)
+    existing: list[str] = field(default_factory=list)
 
     def secret(self, ref: SecretRefArgs, role: str) -> pulumi.Input[str]:
         """Mount a Secret, and return its name for ``names.secret_path``."""
@@ -70,6 +75,8 @@ class Files:
         checksum = ref.get("checksum")
         if checksum is not None:
             self.checksums[f"checksum/{role}"] = checksum
+        elif isinstance(ref["name"], str) and ref["name"] not in self.existing:
+            self.existing.append(ref["name"])
 
     def protected(self) -> dict[str, str]:
         """Pod annotations that a user's own values can't change: without them the pods don't roll."""
@@ -82,6 +89,9 @@ class Files:
             mounts["secretVolumes"] = list(self.secrets)
         if self.config_maps:
             mounts["extraConfigMaps"] = list(self.config_maps)
+        if self.existing:
+            # Nothing here makes them, and nothing here knows their content: whoever judges the files is told so.
+            mounts["deploymentAnnotations"] = {EXISTING: ",".join(self.existing)}
         return mounts
 
 
@@ -203,8 +213,19 @@ def _budget(pods: PodsArgs, least: int, values: dict[str, Any]) -> None:
 
 
 def service_values(service: ServiceArgs, default_type: str) -> dict[str, Any]:
-    """Type, annotations and reach of one of the chart's Services."""
+    """Type, annotations and reach of one of the chart's Services.
+
+    Raises:
+        InputError: an unknown type, or a setting that the API server refuses with it.
+    """
     kind = choice(service.get("type") or default_type, ("ClusterIP", "NodePort", "LoadBalancer"), "service type")
+    policy = service.get("external_traffic_policy")
+    if policy:
+        choice(policy, ("Cluster", "Local"), "service external_traffic_policy")
+        if kind == "ClusterIP":
+            raise InputError("service external_traffic_policy: only for types NodePort and LoadBalancer, not ClusterIP")
+    if service.get("load_balancer_source_ranges") and kind != "LoadBalancer":
+        raise InputError(f"service load_balancer_source_ranges: only for type LoadBalancer, not {kind}")
     values: dict[str, Any] = {"type": kind}
     for key, chart_key in (
         ("annotations", "annotations"),
