@@ -75,7 +75,9 @@ def issuer_of(leaf: x509.Certificate, candidates: Sequence[x509.Certificate]) ->
     return None
 
 
-def authority_over(chain: Sequence[x509.Certificate], trust_pem: bytes, keys: KeyRing, at: datetime) -> Authority:
+def authority_over(
+    chain: Sequence[x509.Certificate], trust_pem: bytes, keys: KeyRing | None, at: datetime
+) -> Authority:
     """Somebody who signs as a good peer's own CA does, in the eyes of who trusts `trust_pem`.
 
     Where the CA's key is in the files it signs itself, and trust stays as it is. Elsewhere a CA of the same name
@@ -84,12 +86,12 @@ def authority_over(chain: Sequence[x509.Certificate], trust_pem: bytes, keys: Ke
     Args:
         chain: what the good peer sends: its certificate, then intermediates.
         trust_pem: what the other end trusts.
-        keys: where to look for the CA's key.
+        keys: where to look for the CA's key; None: don't look.
         at: the date of the proof.
     """
     leaf, *sent = chain
     issuer = issuer_of(leaf, [*sent, *x509.load_pem_x509_certificates(trust_pem)])
-    key = keys.of(issuer) if issuer is not None else None
+    key = keys.of(issuer) if issuer is not None and keys is not None else None
     if issuer is not None and key is not None:
         note = "signed by the CA itself, whose key is in these files"
         return Authority(Minted(issuer, key), tuple(sent), trust_pem, note)

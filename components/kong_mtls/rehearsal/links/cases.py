@@ -145,8 +145,9 @@ class Trials:
     def servers_of_the_ca(self, bad: Mapping[str, Mapping[str, Any]]) -> Iterator[Link]:
         """Servers of the right CA that differ from the good one by the arguments of `twin`, by case."""
         leaf = self.server_chain[0]
-        chain = (leaf,) if self.server_is_self_signed else self.server_chain
-        authority = authority_over(chain, self.client.trust_pem or b"", self.keys, self.client.at)
+        # A self-signed server certificate can sign itself, but as a rule nobody else: it is no CA.
+        keys = None if self.server_is_self_signed else self.keys
+        authority = authority_over(self.server_chain, self.client.trust_pem or b"", keys, self.client.at)
         client = replace(self.client, trust_pem=authority.trust_pem)
         control = exchange(client, self._impostor(authority, leaf))
         for case, change in bad.items():

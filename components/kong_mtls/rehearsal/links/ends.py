@@ -147,6 +147,9 @@ class ClientEnd:
     verify: bool = True
     depth: int = 1
     """How many certificates may stand between the server's and a trusted root."""
+    partial_chain: bool = False
+    """Trust ends at any certificate of ``trust_pem``, not only at self-signed ones (OpenSSL's
+    ``X509_V_FLAG_PARTIAL_CHAIN``; Go always does so)."""
     server_name: str | None = None
     """The name it asks for (SNI)."""
     check_name: str | None = None

@@ -170,6 +170,9 @@ def _openssl_text(error: SSL.Error) -> str:
 
 def _client(end: ClientEnd, sock: socket.socket, version: Version | None) -> _Socket:
     context = _context(end.trust_pem, end.at, end.depth, version)
+    store = context.get_cert_store()
+    if end.partial_chain and store is not None:
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     if end.cert_chain_pem is not None:
         _show(context, end.cert_chain_pem, end.key_pem or b"")
     mode = SSL.VERIFY_PEER if end.verify else SSL.VERIFY_NONE

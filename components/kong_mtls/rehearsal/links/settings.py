@@ -76,6 +76,13 @@ class Settings:
             raise Broken(f"KONG_{key.upper()} of {self.release.title} is not set")
         return self.content_of(f"KONG_{key.upper()}", value)
 
+    def first_pem(self, key: str) -> bytes:
+        """The first of a comma-separated list of certificate or key settings; errors as for `pem`."""
+        value = self.text(key)
+        if value is not None and value.startswith("/"):
+            return self.content_of(f"KONG_{key.upper()}", value.split(",")[0].strip())
+        return self.pem(key)
+
     def content_of(self, name: str, value: str) -> bytes:
         """What a path, PEM text or base64 of it stands for."""
         if "-----BEGIN" in value:
