@@ -7,6 +7,7 @@ lifetimes are given in days.
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -41,6 +42,9 @@ _SECTIONS: dict[str, Any] = {
     "admin": hybrid.Admin,
     "networkPolicies": hybrid.NetworkPolicies,
 }
+_SPELLINGS = {name: spelling for shape in _SECTIONS.values() for name, spelling in model.spellings(shape).items()}
+_SPELLINGS |= {re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", key): key for key in _SECTIONS}
+_SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _REHEARSAL = "rehearsal"
 _PLACEHOLDER = json.dumps({"license": {"payload": {"customer": "placeholder: no licence is set"}, "version": "1"}})
 
@@ -76,11 +80,12 @@ def load() -> Settings:
     arguments = cast(
         "KongHybridArgs", {_snake(key): value for key, value in plain.items()} | {"fixed_secret_names": True}
     )
-    known = {problem.partition(":")[2].partition(":")[0] for problem in found}
-    found += [_in_config(problem) for problem in problems(arguments) if problem.partition(":")[0] not in known]
+    # That the licence is missing is said once, with both ways out.
+    said = "license:" if any(problem.startswith(f"{PROJECT}:license:") for problem in found) else "(nothing)"
+    found += [_in_config(problem) for problem in problems(arguments) if not problem.startswith(said)]
     if found:
         raise _error(found)
-    return Settings(cast("KongHybridArgs", _wrapped(arguments)), warnings)
+    return Settings(cast("KongHybridArgs", _wrapped(_with_secret_values(arguments))), warnings)
 
 
 def _error(found: list[str]) -> InputError:
@@ -126,8 +131,11 @@ def _described(key: str, problem: Any) -> str:
             return f"{name}: unknown field; allowed: {', '.join(model.fields_at(_SECTIONS[key], problem['loc'][:-1]))}"
         case "missing":
             return f"{name}: missing"
-    # A value that may be secret is never shown.
-    shown = "" if model.is_secret(_SECTIONS[key], problem["loc"]) else f"{problem['input']!r}: "
+        case "model_type":
+            return f"{name}: a mapping is needed, not {type(problem['input']).__name__}"
+    # A value that may be secret is never shown: neither where secrets belong, nor in a key that holds one.
+    secret = model.is_secret(_SECTIONS[key], problem["loc"]) or runtime_config.is_config_secret(f"{PROJECT}:{key}")
+    shown = "" if secret or isinstance(problem["input"], dict | list) else f"{problem['input']!r}: "
     return f"{name}: {shown}{problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
@@ -191,6 +199,31 @@ def _server_names(plain: dict[str, Any]) -> list[str]:
     return [*server_names(arguments), *((plain.get("cluster") or {}).get("server_names") or [])]
 
 
+def _with_secret_values(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Helm values from a key that holds a secret count as secret, every text of them.
+
+    Which of them the stack's file has encrypted the engine doesn't tell: it hands over whole keys.
+    """
+
+    def mark(plane: Any) -> Any:
+        return {**plane, "values": _secret_texts(plane["values"])} if plane.get("values") else plane
+
+    marked = dict(arguments)
+    for key, argument in (("controlPlane", "control_plane"), ("dataPlanes", "data_planes")):
+        if argument in marked and runtime_config.is_config_secret(f"{PROJECT}:{key}"):
+            given = marked[argument]
+            marked[argument] = [mark(plane) for plane in given] if isinstance(given, list) else mark(given)
+    return marked
+
+
+def _secret_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _secret_texts(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_secret_texts(item) for item in value]
+    return model.Secret(value) if isinstance(value, str) else value
+
+
 def _wrapped(value: Any) -> Any:
     """Secret values as secret outputs."""
     if isinstance(value, dict):
@@ -205,11 +238,9 @@ def _snake(key: str) -> str:
 
 
 def _in_config(problem: str) -> str:
-    """A component's message with its argument written as the configuration writes it."""
-    path, colon, rest = problem.partition(":")
-    camel = re.sub(r"_([a-z])", lambda found: found[1].upper(), path)
-    hours = re.sub(r"(\d+) hours", lambda found: _days(int(found[1])), rest)
-    return f"{PROJECT}:{camel}{colon}{hours}"
+    """A component's message with its arguments written as the configuration writes them."""
+    days = re.sub(r"(\d+) hours", lambda found: _days(int(found[1])), problem)
+    return f"{PROJECT}:{_SNAKE.sub(lambda found: _SPELLINGS.get(found[0], found[0]), days)}"
 
 
 def _days(hours: int) -> str:

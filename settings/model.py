@@ -75,6 +75,17 @@ def fields_at(shape: Any, location: Sequence[str | int]) -> list[str]:
     ]
 
 
+def spellings(shape: Any) -> dict[str, str]:
+    """Names of the components' fields -> as the configuration writes them, at every depth."""
+    found: dict[str, str] = {}
+    for candidate in _inside(shape):
+        if isinstance(candidate, type) and issubclass(candidate, Model):
+            for name, field in candidate.model_fields.items():
+                given = f"{name.removesuffix('_days')}_hours" if name.endswith("_days") else name
+                found |= {given: str(field.alias), **spellings(field.annotation)}
+    return found
+
+
 def is_secret(shape: Any, location: Sequence[str | int]) -> bool:
     """Whether the value at a place of the configuration may be secret."""
     return Secret in _at(shape, location)

@@ -47,7 +47,10 @@ def _shared(cluster: HybridClusterArgs) -> list[str]:
     pair = [key for key in _PAIR if cluster.get(key) is not None]
     if len(pair) == 1:
         found.append(f"cluster: {pair[0]} alone is half a pair; give certificate_pem and private_key_pem")
-    if pair and cluster.get("existing_secret"):
+    existing = cluster.get("existing_secret")
+    if existing:
+        _try(found, partial(names.check_label, existing, "cluster.existing_secret"))
+    if pair and existing:
         found.append(f"cluster: existing_secret and {pair[0]} exclude each other")
     return found
 

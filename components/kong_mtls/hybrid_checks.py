@@ -4,16 +4,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import names
+from . import names, postgres
 from .args import ChartArgs, ClusterLinkArgs, ImageArgs, SecretRefArgs
 from .cluster_checks import authority_problems, cluster_problems
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
 from .network_policies import cidr_problems
+from .release import chart_problems
 from .values import pods
 from .values.control_plane import control_plane_values
 from .values.data_plane import data_plane_values
-from .values.database import DatabaseLinkArgs
+from .values.database import DatabaseLinkArgs, check_development, database_env
 from .values.ingress_controller import IngressControllerArgs
 from .values.keys import unknown_keys
 
@@ -37,7 +38,7 @@ def server_names(args: KongHybridArgs) -> list[str]:
     plane: HybridControlPlaneArgs = args.get("control_plane") or {}
     release, namespace = plane.get("release_name") or "kong-cp", plane.get("namespace") or "kong"
     blocks = ("cluster", "clustertelemetry")
-    return [name for block in blocks for name in names.service_dns_names(names.service(release, block), namespace)]
+    return [str(name) for block in blocks for name in names.service_dns_names(names.service(release, block), namespace)]
 
 
 def problems(args: KongHybridArgs) -> list[str]:
@@ -50,6 +51,7 @@ def problems(args: KongHybridArgs) -> list[str]:
     found += cluster_problems(args.get("cluster") or {}, edition, [plane["name"] for plane in data_planes(args)])
     found += _database(args)
     found += _admin(args)
+    found += chart_problems(args.get("chart") or {})
     found += cidr_problems((args.get("network_policies") or {}).get("remote_data_plane_cidrs") or [])
     found += _distinct(args)
     plane: HybridControlPlaneArgs = args.get("control_plane") or {}
@@ -77,7 +79,10 @@ def _license(edition: str, args: KongHybridArgs) -> list[str]:
             "license: edition 'enterprise' needs exactly one of data, file and existing_secret (given: "
             f"{', '.join(sources) or 'none'}); without a licence use edition 'oss'"
         ]
-    return []
+    found: list[str] = []
+    if given.get("existing_secret"):
+        _try(found, "", partial(names.check_label, given["existing_secret"], "license.existing_secret"))
+    return found
 
 
 def _admin(args: KongHybridArgs) -> list[str]:
@@ -87,21 +92,23 @@ def _admin(args: KongHybridArgs) -> list[str]:
 
 def _database(args: KongHybridArgs) -> list[str]:
     given: dict[str, Any] = {**args["database"]}
+    found: list[str] = []
     development = given.pop("development", None)
     if development is not None:
-        found = [f"database: development excludes {', '.join(sorted(given))}"] if given else []
-        part = (development.get("authority") or {}, development.get("leaf") or {})
-        return [*found, *authority_problems(*part, "database.development")]
+        image, storage = development.get("image") or postgres.IMAGE, development.get("storage") or postgres.STORAGE
+        _try(found, "", partial(check_development, image, storage, "database.development."))
+        found += [f"database: development excludes {', '.join(sorted(given))}"] if given else []
+        authority, leaf = _part(development, "authority"), _part(development, "leaf")
+        return [*found, *authority_problems(authority, leaf, "database.development")]
     if not given.get("host"):
         return ["database: needs host, or development for a small Postgres of its own"]
-    found = []
-    if (given.get("password") is None) == (given.get("password_secret") is None):
+    password, existing = given.pop("password", None), given.pop("password_secret", None)
+    if (password is None) == (existing is None):
         found.append("database: needs exactly one of password and password_secret")
-    if given.get("without_tls") and given.get("tls") is not None:
+    if given.pop("without_tls", False) and given.get("tls") is not None:
         found.append("database: tls and without_tls exclude each other")
-    port = given.get("port", names.POSTGRES_PORT)
-    if isinstance(port, int) and not 1 <= port <= 65535:
-        found.append(f"database: port {port} is no port; allowed: 1 to 65535")
+    link: Any = {**given, "password_secret": existing or _SECRET}
+    _try(found, "", lambda: database_env(link, pods.Files()))
     return found
 
 

@@ -35,6 +35,7 @@ LICENSE_KEY = "license"
 LONGEST_SUFFIX = "-kong-post-upgrade-migrations"
 MAX_RELEASE_NAME = 63 - len(LONGEST_SUFFIX)
 
+_LONGEST_SHOWN = 80
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -45,8 +46,10 @@ def check_label(value: str, what: str, limit: int = 63) -> None:
         InputError: naming the input, the value and the rule.
     """
     if not _LABEL.fullmatch(value) or len(value) > limit:
+        # A longer text is no misspelt name, but perhaps the licence or the key itself in the name's place.
+        shown = repr(value) if len(value) <= _LONGEST_SHOWN else f"a text of {len(value)} characters"
         raise InputError(
-            f"{what}: {value!r} can't be used; allowed are 1 to {limit} lower-case letters, digits and '-', "
+            f"{what}: {shown} can't be used; allowed are 1 to {limit} lower-case letters, digits and '-', "
             "beginning and ending with a letter or digit"
         )
 

@@ -10,16 +10,16 @@ from typing_extensions import NotRequired
 from . import names
 from .args import SecretRefArgs, TrustRefArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs
-from .errors import InputError
 from .inputs import check_inputs
 from .objects import change_marker, make_secret, tls_secret
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
 from .pki.issue import SERVER, Leaf, issue
 from .resources import child_options
 from .trust import trust_bundle
-from .values.database import DatabaseLinkArgs
+from .values.database import DatabaseLinkArgs, check_development
 
 IMAGE = "postgres:17.6"
+STORAGE = "1Gi"
 SERVICE = "kong-postgres"
 _UID = 999  # the user `postgres` of the official image
 _DATA = "/var/lib/postgresql/data"
@@ -70,8 +70,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
         self._service_name = args.get("service_name") or SERVICE
         names.check_label(self._service_name, f"{where}: service_name")
         image = args.get("image") or IMAGE
-        if ":" not in image.rsplit("/", 1)[-1] or image.endswith(":latest"):
-            raise InputError(f"{where}: image {image!r} floats; give a version, such as {IMAGE!r}")
+        check_development(image, args.get("storage") or STORAGE, f"{where}: ")
         child = child_options(self, opts)
         password = random.RandomPassword(f"{name}-password", length=32, special=False, opts=child)
         secret = make_secret(
@@ -194,7 +193,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
         }
         claim = {
             "access_modes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": args.get("storage") or "1Gi"}},
+            "resources": {"requests": {"storage": args.get("storage") or STORAGE}},
         }
         if args.get("storage_class"):
             claim["storage_class_name"] = args["storage_class"]

@@ -1,6 +1,7 @@
 """A Helm release of the Kong chart."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -33,9 +34,10 @@ def kong_release(
     """
     names.check_release(release_name, f"{resource_name}: release_name")
     _check_keys(resource_name, values, chart)
+    problems = chart_problems(chart)
+    if problems:
+        raise InputError("; ".join(problems))
     path = chart.get("path")
-    if path and (chart.get("repository") or chart.get("version")):
-        raise InputError("chart.path: a local chart has its own version; leave chart.repository and chart.version out")
     source: dict[str, Any] = {"chart": path}
     if not path:
         repository = chart.get("repository") or names.CHART_REPOSITORY
@@ -44,9 +46,6 @@ def kong_release(
             "version": chart.get("version") or names.CHART_VERSION,
             "repository_opts": kubernetes.helm.v3.RepositoryOptsArgs(repo=repository),
         }
-    timeout = chart.get("timeout_seconds", DEFAULT_TIMEOUT)
-    if timeout < 1:
-        raise InputError(f"chart.timeout_seconds: {timeout} is no time to wait; allowed: 1 or more")
     return kubernetes.helm.v3.Release(
         resource_name,
         name=release_name,
@@ -54,12 +53,26 @@ def kong_release(
         values=dict(values),
         skip_crds=skip_crds,
         skip_await=not chart.get("wait_for_pods", True),
-        timeout=timeout,
+        timeout=chart.get("timeout_seconds", DEFAULT_TIMEOUT),
         atomic=chart.get("atomic", False),
         cleanup_on_fail=chart.get("cleanup_on_fail", True),
         opts=opts,
         **source,
     )
+
+
+def chart_problems(chart: ChartArgs) -> list[str]:
+    """What can't work about the chart and its install, each by the argument's name."""
+    problems = []
+    path = chart.get("path")
+    if path and (chart.get("repository") or chart.get("version")):
+        problems.append("chart.path: a local chart has its own version; leave chart.repository and chart.version out")
+    elif path and not Path(path).exists():
+        problems.append(f"chart.path: {path!r} does not exist; needed: a chart's directory or archive")
+    timeout = chart.get("timeout_seconds", DEFAULT_TIMEOUT)
+    if timeout < 1:
+        problems.append(f"chart.timeout_seconds: {timeout} is no time to wait; allowed: 1 or more")
+    return problems
 
 
 def _check_keys(resource_name: str, values: Mapping[str, Any], chart: ChartArgs) -> None:

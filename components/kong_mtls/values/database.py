@@ -1,5 +1,6 @@
 """Environment of the link from the control plane to Postgres."""
 
+import re
 from typing import Any, TypedDict
 
 import pulumi
@@ -9,6 +10,8 @@ from .. import names
 from ..args import SecretRefArgs, TrustRefArgs
 from ..errors import InputError
 from .pods import Files
+
+_SIZE = re.compile(r"[1-9][0-9]*(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?")
 
 
 class DatabaseTlsArgs(TypedDict):
@@ -85,6 +88,19 @@ def database_env(database: DatabaseLinkArgs, files: Files) -> dict[str, Any]:
         env["pg_ssl_cert"] = names.secret_path(name, "tls.crt")
         env["pg_ssl_cert_key"] = names.secret_path(name, "tls.key")
     return env
+
+
+def check_development(image: str, storage: str, what: str) -> None:
+    """Refuse what would be another Postgres every day, and a volume that the API server would refuse.
+
+    Raises:
+        InputError: an image without a version, or a size that is none.
+    """
+    name = image.rsplit("/", 1)[-1]
+    if not ("@" in name or ":" in name) or image.endswith(":latest"):
+        raise InputError(f"{what}image: {image!r} floats; give a version, such as 'postgres:17.6'")
+    if not _SIZE.fullmatch(storage):
+        raise InputError(f"{what}storage: {storage!r} is no size; allowed: a number with Mi, Gi or Ti, such as '1Gi'")
 
 
 def _checksum(password: PasswordSecretArgs) -> SecretRefArgs:
