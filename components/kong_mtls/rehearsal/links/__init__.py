@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from ...reader.manifests import Objects
-from . import client, cluster
+from . import admin, client, cluster
 from .model import Link, Progress
 
 __all__ = ["Link", "prove"]
+
+# In the order of a report.
+_LINKS = (cluster.prove, client.prove, admin.prove)
 
 
 def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> list[Link]:
@@ -23,4 +26,4 @@ def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> l
         One row per link, peers and case; none for a link that the files don't have.
     """
     tell = progress or (lambda _: None)
-    return [*cluster.prove(objects, at, tell), *client.prove(objects, at, tell)]
+    return [row for link in _LINKS for row in link(objects, at, tell)]
