@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from ...reader.manifests import Objects
 from . import admin, client, cluster
 from .model import Link, Progress
 
-__all__ = ["Link", "prove"]
+__all__ = ["LINKS", "Link", "prove"]
 
-# In the order of a report.
-_LINKS = (cluster.prove, client.prove, admin.prove)
+# By name, in the order of a report.
+LINKS: dict[str, Callable[[Objects, datetime, Progress], list[Link]]] = {
+    "cluster": cluster.prove,
+    "client": client.prove,
+    "admin": admin.prove,
+}
 
 
 def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> list[Link]:
@@ -26,4 +31,4 @@ def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> l
         One row per link, peers and case; none for a link that the files don't have.
     """
     tell = progress or (lambda _: None)
-    return [row for link in _LINKS for row in link(objects, at, tell)]
+    return [row for link in LINKS.values() for row in link(objects, at, tell)]
