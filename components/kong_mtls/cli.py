@@ -184,7 +184,7 @@ def _errors(code: int) -> Iterator[None]:
     except UnreadableInput as error:
         _fail(str(error), code)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was written", 130)
+        _fail("interrupted", 130)
     except Exception as error:
         from kong_mtls.rehearsal.stage import ProgramFailed
 

@@ -116,6 +116,8 @@ class Monitor(MockMonitor):
         self._identities: dict[str, str] = {}
         self._owners: dict[str, list[tuple[str, dict[wire.Path, Any]]]] = {}
         self._old_urns: dict[str, str] = {}
+        self._old_identities: dict[str, set[str]] | None = None
+        self._old_dependents: dict[str, dict[str, list[str]]] | None = None
         self._gone: set[str] = set()
         self._forced: dict[str, str] = {}
         self._waiting: dict[str, tuple[Call, StandIn, str]] = {}
@@ -434,10 +436,10 @@ class Monitor(MockMonitor):
         if the inputs they take from it changed (the engine's ``calculateDependentReplacements``)."""
         old_urn = self._old_urns.get(urn, urn)
         self._gone.add(old_urn)
-        for other, record in self.state.resources.items():
-            keys = [key for key, urns in record.property_dependencies.items() if old_urn in urns]
+        for other, keys in self._recorded_dependents(old_urn):
+            record = self.state.resources[other]
             stand_in = standins.find(record.type)
-            if not keys or stand_in is None:
+            if stand_in is None:
                 continue
             name = other.rpartition("::")[2]
             inputs = {**record.inputs, **dict.fromkeys(keys, wire.UNKNOWN)}
@@ -454,25 +456,36 @@ class Monitor(MockMonitor):
             own = self._old_urns.get(call.urn, call.urn)
             taken = self._identities.get(identity)
             if taken is None and step.op in ("create", "replace"):
-                taken = next(
-                    (
-                        urn
-                        for urn, record in self.state.resources.items()
-                        if urn not in self._gone
-                        and not (urn == own and (step.delete_first or step.op != "replace"))
-                        and self._identity_of(record) == identity
-                    ),
-                    None,
-                )
+                others = self._recorded_as(identity) - self._gone
+                if step.delete_first or step.op != "replace":
+                    others.discard(own)
+                taken = min(others, default=None)
             if taken is not None:
                 raise ResourceError(_taken(call, taken, old is None))
             self._identities[identity] = call.urn
         if call.type.startswith("kubernetes:") and "kind" in call.inputs:
             self._own_fields(call)
 
-    def _identity_of(self, record: Recorded) -> str | None:
-        stand_in = standins.find(record.type)
-        return stand_in.identity(record.inputs) if stand_in is not None else None
+    def _recorded_as(self, identity: str) -> set[str]:
+        """The URNs under which the last run left something of that identity."""
+        if self._old_identities is None:
+            self._old_identities = {}
+            for urn, record in self.state.resources.items():
+                stand_in = standins.find(record.type)
+                key = stand_in.identity(record.inputs) if stand_in is not None else None
+                if key is not None:
+                    self._old_identities.setdefault(key, set()).add(urn)
+        return set(self._old_identities.get(identity, ()))
+
+    def _recorded_dependents(self, urn: str) -> list[tuple[str, list[str]]]:
+        """What the last run left that takes inputs from `urn`: URN and the names of those inputs."""
+        if self._old_dependents is None:
+            self._old_dependents = {}
+            for other, record in self.state.resources.items():
+                for key, urns in record.property_dependencies.items():
+                    for one in urns:
+                        self._old_dependents.setdefault(one, {}).setdefault(other, []).append(key)
+        return list(self._old_dependents.get(urn, {}).items())
 
     def _own_fields(self, call: Call) -> None:
         key = kubernetes.identity(call.inputs)

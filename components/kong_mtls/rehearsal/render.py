@@ -38,7 +38,7 @@ def render(performance: Performance, *, masked: bool) -> dict[str, str]:
     files: dict[str, str] = {}
     show = _shower(performance.placeholder_texts, masked)
     for resource in performance.resources:
-        if not resource.custom or not resource.type.startswith("kubernetes:"):
+        if not resource.custom or not resource.staged or not resource.type.startswith("kubernetes:"):
             continue
         if resource.type == RELEASE_TYPE:
             release = _release(resource.inputs)
