@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.requirements
 DEV_STAMP := $(VENV)/.requirements-dev
 RUN := $(BIN)/python -m kong_mtls.cli
-REHEARSE := $(RUN) rehearse --stack $(STACK) $(if $(filter 1,$(SECRETS)),--secrets) $(if $(AT),--at $(AT))
+REHEARSE := $(RUN) rehearse --stack $(STACK) $(if $(filter 1,$(SECRETS)),--secrets) $(if $(AT),--at $(AT)) $(if $(filter 1,$(DRILL)),--drill)
 
 .PHONY: help setup up preview pulumi rehearse prove audit test lint e2e bench clean
 
@@ -43,7 +43,7 @@ preview: $(STAMP) ## what would change; writes nothing  [STACK=dev] [ENGINE=auto
 pulumi: $(STAMP) ## any command of the CLI on the stack that `make up` made  ARGS="destroy" [STACK=dev]
 	@$(BIN)/python scripts/engine.py pulumi --stack $(STACK) -- $(ARGS)
 
-rehearse: $(STAMP) ## prove every link without a cluster  [STACK=dev] [SECRETS=1] [AT=2027-05-01]
+rehearse: $(STAMP) ## prove every link without a cluster  [STACK=dev] [SECRETS=1] [AT=2027-05-01] [DRILL=1]
 	@$(REHEARSE)
 
 prove: $(STAMP) ## handshakes from the files of a rehearsal made with SECRETS=1  DIR=out/dev [FORMAT=text|json]

@@ -78,6 +78,7 @@ def rehearse(  # noqa: PLR0917 - options, not arguments
         Path | None,
         typer.Option("--out", help="Where the results go, in a folder per stack; default: out beside the program."),
     ] = None,
+    drill: Annotated[bool, typer.Option("--drill", help="Also run the stack's drills (drills/*.yaml).")] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would change; write nothing.")] = False,
     unstaged: UnstagedOption = Unstaged.refuse,
     form: FormatOption = Format.text,
@@ -98,7 +99,7 @@ def rehearse(  # noqa: PLR0917 - options, not arguments
                 _print_lines(diff.lines(planned.steps))
             return
         done = run.rehearse(
-            program, stack, now=now, at=at, out=out, secrets=secrets, pass_unstaged=passing, progress=tell
+            program, stack, now=now, at=at, out=out, secrets=secrets, drills=drill, pass_unstaged=passing, progress=tell
         )
         tell("")
         if form is Format.json:

@@ -16,6 +16,7 @@ from kong_mtls.audit import Finding
 from kong_mtls.reader.manifests import Objects
 from kong_mtls.rehearsal import wire
 from kong_mtls.rehearsal.diff import Step, summary
+from kong_mtls.rehearsal.drill import Row
 from kong_mtls.rehearsal.links import Link
 from kong_mtls.rehearsal.stage import Performance
 
@@ -28,6 +29,7 @@ def build(
     at: datetime,
     *,
     ahead: Sequence[Step] = (),
+    drill: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """The content of ``report.json``; nothing secret in it."""
     return {
@@ -39,6 +41,7 @@ def build(
         "ahead": [step.to_json() for step in ahead],
         "certificates": [],
         "links": [asdict(link) for link in links],
+        "drill": [row.to_json() for row in drill],
         "findings": [asdict(finding) for finding in findings],
         "exports": wire.shown(performance.exports),
         "messages": [{"severity": m.severity, "text": m.text} for m in performance.messages],

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kong_mtls.audit import Finding, audit
 from kong_mtls.reader.manifests import Objects, read_paths, read_texts
-from kong_mtls.rehearsal import render, report, stage
+from kong_mtls.rehearsal import drill, render, report, stage
 from kong_mtls.rehearsal import state as states
 from kong_mtls.rehearsal.diff import Step
 from kong_mtls.rehearsal.links import Link, prove
@@ -35,6 +35,7 @@ class Rehearsal:
         report: The content of ``report.json``.
         folder: ``out/<stack>``.
         ahead: For a rehearsal of a later day: what the next ``up`` on that day would do.
+        drill: What the drills found.
     """
 
     performance: Performance
@@ -43,11 +44,12 @@ class Rehearsal:
     report: Mapping[str, Any] = field(repr=False)
     folder: Path
     ahead: tuple[Step, ...] = ()
+    drill: tuple[drill.Row, ...] = ()
 
     @property
     def ok(self) -> bool:
         """No link failed and no finding is an error. What could not be proved (``null``) is no failure."""
-        return is_ok(self.links, self.findings)
+        return is_ok(self.links, self.findings) and all(row.ok is not False or row.outage for row in self.drill)
 
 
 def is_ok(links: tuple[Link, ...], findings: tuple[Finding, ...]) -> bool:
@@ -63,6 +65,7 @@ def rehearse(
     at: datetime | None = None,
     out: Path | None = None,
     secrets: bool = False,
+    drills: bool = False,
     pass_unstaged: bool = False,
     progress: Progress | None = None,
 ) -> Rehearsal:
@@ -76,6 +79,8 @@ def rehearse(
             made on that day; keys and certificates are those of `now`.
         out: The folder of all stacks' results; default: ``out`` beside the program.
         secrets: Write Secrets in clear (files 0600), so that the links can be proved from the files.
+        drills: Also run the stack's drills; with ``secrets``, each step's files are written to ``drills`` below the
+            stack's folder.
         pass_unstaged: Let resources without a stand-in through.
         progress: Told what is being done, in a few words.
 
@@ -97,16 +102,20 @@ def rehearse(
     links = tuple(prove(objects, judged, tell))
     tell("auditing the manifests")
     findings = tuple(audit(objects, judged))
-    data = report.build(performance, links, findings, objects, judged, ahead=ahead)
     folder = (out or performance.project.folder / OUT) / stack
+    steps: list[drill.Row] = []
+    files_of_steps: dict[str, str] = {}
+    if drills:
+        steps = drill.run(program, stack, now=now, start=performance, files=files_of_steps, progress=tell)
+    data = report.build(performance, links, findings, objects, judged, ahead=ahead, drill=steps)
     tell(f"writing {folder}")
     files = clear if secrets else render.render(performance, masked=True)
     with render.replacing(folder) as fresh:
-        render.write(files, fresh, secret=secrets)
+        render.write({**files, **files_of_steps} if secrets else files, fresh, secret=secrets)
         report.write(data, fresh)
         # Keys before the files that hold them: a run that ends here finds them again.
         states.save(performance.state, states.path_of(performance.project.folder, stack))
-    return Rehearsal(performance, links, findings, data, folder, ahead)
+    return Rehearsal(performance, links, findings, data, folder, ahead, tuple(steps))
 
 
 def preview(program: Path, stack: str, *, now: datetime, pass_unstaged: bool = False) -> Performance:
