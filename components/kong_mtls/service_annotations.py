@@ -20,8 +20,9 @@ DEAD_PREFIX = "configuration.konghq.com/"
 
 TLS_PROTOCOLS = ("https", "tls")
 """Protocols of a Kong service that take TLS settings (Kong/kong kong/db/schema/entities/services.lua)."""
+ENTERPRISE_TLS_PROTOCOLS = (*TLS_PROTOCOLS, "grpcs", "wss")
+"""Those of Kong Enterprise (Kong docs, "Breaking changes", 3.14, Gateway Services)."""
 _WITHOUT_TLS = ("http", "grpc", "ws", "tcp", "udp", "tls_passthrough")
-_TLS_WITHOUT_SETTINGS = ("grpcs", "wss")
 
 DEEPEST = 64
 ENFORCED_FROM = (3, 14)
@@ -59,7 +60,7 @@ class UpstreamServiceArgs(TypedDict):
     """Take annotations over that somebody else set to another value. Removal doesn't bring theirs back. Default
     false: the conflict is an error."""
     protocol: NotRequired[str]
-    """`https` (default), or `tls` for a TLS stream."""
+    """`https` (default), or `tls` for a TLS stream; with Enterprise also `grpcs` and `wss`."""
     verify: NotRequired[bool]
     """Check the Service's certificate and name; default true. Off, whoever answers is believed, and a warning says
     so."""
@@ -160,16 +161,19 @@ def _comma_list(listed: Sequence[pulumi.Input[str]]) -> Any:
     return ",".join(str(name) for name in listed)
 
 
-def service_problems(service: UpstreamServiceArgs, gateway: tuple[int, int] | None = None) -> list[str]:
+def service_problems(
+    service: UpstreamServiceArgs, edition: str = "enterprise", gateway: tuple[int, int] | None = None
+) -> list[str]:
     """Why the settings can't work, each naming the field, its value and what is allowed.
 
     Args:
         service: the settings.
+        edition: `enterprise` or `oss`.
         gateway: major and minor version of the gateway, where it is known.
     """
     own: Mapping[str, Any] = {**service}
     return [
-        *_protocol(own.get("protocol", "https")),
+        *_protocol(own.get("protocol", "https"), edition),
         *depth_problem(own.get("verify_depth"), "verify_depth"),
         *_names(own),
         *_contradictions(own),
@@ -178,21 +182,22 @@ def service_problems(service: UpstreamServiceArgs, gateway: tuple[int, int] | No
     ]
 
 
-def _protocol(protocol: str) -> list[str]:
-    if protocol in TLS_PROTOCOLS:
+def _protocol(protocol: str, edition: str) -> list[str]:
+    known = ENTERPRISE_TLS_PROTOCOLS if edition == "enterprise" else TLS_PROTOCOLS
+    if protocol in known:
         return []
-    allowed = f"allowed: {', '.join(TLS_PROTOCOLS)}"
-    if protocol.lower() in TLS_PROTOCOLS:
+    allowed = f"allowed: {', '.join(known)}"
+    if protocol.lower() in known:
         return [f"protocol: {protocol!r} is not known to the controller, which reads lower case only; {allowed}"]
     if protocol in _WITHOUT_TLS:
         return [
             f"protocol: {protocol!r} carries no TLS of the gateway's: the controller would drop the certificates, and "
             f"Kong refuses a service with TLS settings and such a protocol; {allowed}"
         ]
-    if protocol in _TLS_WITHOUT_SETTINGS:
+    if protocol in ENTERPRISE_TLS_PROTOCOLS:
         return [
-            f"protocol: Kong takes no TLS settings of a single service with {protocol!r}; {allowed}. Use the data "
-            "plane's own for it (its `upstream`, form `client_ssl`)"
+            f"protocol: with {protocol!r} open-source Kong takes no TLS settings of a single service; {allowed}. Use "
+            "the data plane's own for it (its `upstream`, form `client_ssl`)"
         ]
     return [f"protocol: {protocol!r} is not known; {allowed}"]
 
@@ -220,20 +225,31 @@ def _names(own: Mapping[str, Any]) -> list[str]:
             f"{field}: {name!r} is listed twice" for name in sorted({n for n in listed if listed.count(n) > 1})
         ]
     for field, name in given:
-        if name is None:
-            continue
-        if "/" in name:
-            problems.append(
-                f"{field}: {name!r} names a namespace, which the controller doesn't understand: it would look for an "
-                "object of that very name, not find it and go on without. Only objects in the Service's own namespace "
-                f"can be used: give the name alone, of one in {own['namespace']!r}"
-            )
-        elif not _OBJECT.fullmatch(name):
-            problems.append(f"{field}: {name!r} is no object's name; allowed: lower-case letters, digits, '-' and '.'")
+        if name is not None:
+            problems += object_name_problems(name, field, f"the Service, {own['namespace']!r}")
     host = own.get("host_header")
     if host and not _HOST.fullmatch(host):
         problems.append(f"host_header: {host!r} is no host name; allowed: one such as echo.apps.svc")
     return problems
+
+
+def object_name_problems(name: str, what: str, where: str) -> list[str]:
+    """Why a Secret or ConfigMap can't be named so in an annotation.
+
+    Args:
+        name: the name.
+        what: names the input.
+        where: whose namespace it is looked for in.
+    """
+    if "/" in name:
+        return [
+            f"{what}: {name!r} names a namespace, which the controller doesn't understand: it would look for an "
+            "object of that very name, not find it and go on without. Give the name alone, of one in the namespace "
+            f"of {where}"
+        ]
+    if not _OBJECT.fullmatch(name):
+        return [f"{what}: {name!r} is no object's name; allowed: lower-case letters, digits, '-' and '.'"]
+    return []
 
 
 def _contradictions(own: Mapping[str, Any]) -> list[str]:

@@ -52,8 +52,8 @@ class UpstreamRouteArgs(TypedDict):
     kind: NotRequired[str]
     """`Ingress` (default) or `HTTPRoute`."""
     backends: NotRequired[Sequence[str]]
-    """Services that share one rule of it, as `name` or `namespace/name`: they must be annotated alike, or the controller
-    drops the route."""
+    """Services that share one rule of it, as `name` or `namespace/name`: they must be annotated alike, or the
+    controller drops the route."""
     patch: NotRequired[bool]
     """Default true: it exists, and `konghq.com/preserve-host: "false"` is set on it, so that `host_header` is the name
     asked of the Service. False: it is left as it is."""
@@ -78,8 +78,10 @@ class UpstreamMtlsArgs(TypedDict):
     """Ingresses and HTTPRoutes that lead to the Services."""
     ingress_class: NotRequired[str]
     """The class that the ingress controller serves; default `kong`."""
+    edition: NotRequired[str]
+    """The gateway's: `enterprise` (default) or `oss`."""
     gateway_version: NotRequired[str]
     """The gateway's version, such as `3.10`, where settings depend on it: from 3.14 it refuses unverified Services."""
     fixed_trust_names: NotRequired[bool]
-    """Name the ConfigMaps with the gateway's CA, which workloads mount, `kong-gateway-ca` everywhere; default false: named
-    by Pulumi, which is safe under any provider."""
+    """Name the ConfigMaps with the gateway's CA, which workloads mount, `kong-gateway-ca` everywhere; default false:
+    named by Pulumi, which is safe under any provider."""
