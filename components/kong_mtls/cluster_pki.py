@@ -64,7 +64,7 @@ class DataPlaneIdentityArgs(TypedDict):
     """Common name of its certificate; default `<name>.data-plane`."""
 
 
-class RemoteDataPlaneArgs(TypedDict):
+class RemoteIdentityArgs(TypedDict):
     """A data plane of another stack, which keeps its key to itself."""
 
     name: str
@@ -84,7 +84,7 @@ class ClusterPkiArgs(TypedDict):
     """Every name by which data planes reach the cluster and the telemetry endpoint."""
     data_planes: NotRequired[Sequence[DataPlaneIdentityArgs]]
     """Data planes of this stack."""
-    remote_data_planes: NotRequired[Sequence[RemoteDataPlaneArgs]]
+    remote_data_planes: NotRequired[Sequence[RemoteIdentityArgs]]
     """Data planes of other stacks."""
     authority: NotRequired[ClusterAuthorityArgs]
     """The CA."""

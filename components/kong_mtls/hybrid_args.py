@@ -8,7 +8,7 @@ from typing_extensions import NotRequired
 
 from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from .cluster_existing import ExistingClusterArgs
-from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteDataPlaneArgs
+from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteIdentityArgs
 from .values.data_plane import ProxyArgs
 from .values.database import DatabaseTlsArgs, PasswordSecretArgs
 from .values.ingress_controller import IngressControllerArgs
@@ -36,7 +36,7 @@ class HybridClusterArgs(TypedDict):
     """pki: lifetime and keys of the certificates."""
     server_names: NotRequired[Sequence[str]]
     """pki: further names by which data planes of other clusters reach the control plane."""
-    remote_data_planes: NotRequired[Sequence[RemoteDataPlaneArgs]]
+    remote_data_planes: NotRequired[Sequence[RemoteIdentityArgs]]
     """pki: data planes of other stacks, by their signing requests."""
     allowed_common_names: NotRequired[Sequence[str]]
     """pki_check_cn: further common names that may join."""

@@ -61,9 +61,20 @@ class NetworkPolicies(pulumi.ComponentResource):
             raise InputError.of(problems, f"{where}: the arguments can't be used:")
         child = child_options(self, opts)
         release, namespace = args["control_plane_release"], args["control_plane_namespace"]
-        made = [_policy(f"{name}-{release}", release, namespace, _pods(release), _control_plane(args), child)]
+        made = [
+            _policy(
+                f"{name}-{release}", names.fullname(release), namespace, _pods(release), _control_plane(args), child
+            )
+        ]
         made += [
-            _policy(f"{name}-{plane}", plane, where_it_is, _pods(plane), [_from_anywhere(*_PROXY, _STATUS)], child)
+            _policy(
+                f"{name}-{plane}",
+                names.fullname(plane),
+                where_it_is,
+                _pods(plane),
+                [_from_anywhere(*_PROXY, _STATUS)],
+                child,
+            )
             for plane, where_it_is in args["data_planes"].items()
         ]
         postgres = args.get("postgres_service")
@@ -121,7 +132,7 @@ def _policy(  # noqa: PLR0917  # what a policy consists of
 ) -> kubernetes.networking.v1.NetworkPolicy:
     return kubernetes.networking.v1.NetworkPolicy(
         resource_name,
-        metadata={"name": names.fullname(name), "namespace": namespace},
+        metadata={"name": name, "namespace": namespace},
         spec={"pod_selector": selector, "policy_types": ["Ingress"], "ingress": ingress},
         opts=child,
     )

@@ -95,6 +95,9 @@ def control_plane_values(
         "admin": {"enabled": False},
         "ingressController": ingress_controller_values(ingress_controller, admin, files),
     }
+    if not (user_values.get("manager") or {}).get("enabled"):
+        # With Enterprise the chart opens Kong Manager on all addresses even where its Service is off.
+        env["admin_gui_listen"] = "off"
     if admin is not None:
         server = admin_values(admin, files)
         values |= {"admin": server["admin"], "env": {**env, **server["env"]}}
