@@ -7,6 +7,7 @@ from typing import Any
 from audit_examples import Example
 from audit_stack import (
     CP_HOST,
+    ENTERPRISE,
     TELEMETRY_HOST,
     add,
     authority,
@@ -174,6 +175,11 @@ EXAMPLES = {
     ),
     # --- Admin API
     "admin-open": Example(CP, values("cp", admin={"enabled": True}), good=admin_tls()),
+    "admin-tokens-only": Example(
+        CP,
+        values("cp", admin={"enabled": True}, enterprise={**ENTERPRISE, "rbac": {"enabled": True}}),
+        good=admin_tls(),
+    ),
     "admin-plain": Example(CP, admin_tls(http={"enabled": True}), good=admin_tls()),
     "admin-unprotected": Example(
         CP,

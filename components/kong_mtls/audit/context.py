@@ -180,13 +180,16 @@ class Context:
 
     @cached_property
     def hidden_ids(self) -> bool:
-        """Whether a CA object's id is masked or not known yet: behind it any id may stand."""
+        """Whether a CA object is masked or not known yet: it may be the one of any id."""
         return any(
-            object_data(obj).get("id", b"") is None or not self.judged(ident(obj))
+            not self.judged(ident(obj)) or (is_ca_object(obj) and None in _id_and_certificate(obj))
             for kind in ("Secret", "ConfigMap")
             for obj in self.objects.all(kind)
-            if is_ca_object(obj)
         )
+
+    def all_judged(self, *kinds: str) -> bool:
+        """Whether every object of some kinds is known, so that what none of them says isn't said."""
+        return all(self.judged(ident(obj)) for kind in kinds for obj in self.objects.all(kind))
 
     # --- what isn't in the set, or isn't known
 
@@ -235,6 +238,11 @@ class Context:
     def declared_in(self, name: str) -> frozenset[str]:
         """The same, with what its Namespace declares."""
         return self.declared_by(name) | self.declared_by(f"Namespace//{name.split('/')[1]}")
+
+
+def _id_and_certificate(obj: dict[str, Any]) -> tuple[bytes | None, bytes | None]:
+    data = object_data(obj)
+    return data.get("id", b""), data.get("cert", data.get("ca.crt", b""))
 
 
 def _classes_named(objects: Objects) -> set[str]:

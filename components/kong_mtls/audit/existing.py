@@ -55,7 +55,9 @@ class Inventory:
                 _, within, name = key_of(obj)
                 if obj.get("type") not in _NOT_SHIPPED and name != "kube-root-ca.crt":
                     self._seen.add((kind, within))
-                if holds_unknown(name) or holds_unknown(within):
+                if holds_unknown(within):
+                    self._unnamed.add((kind, "*"))
+                elif holds_unknown(name):
                     self._unnamed.add((kind, within))
 
     def presence(self, kind: str, namespace: str, name: str, referrer: frozenset[str] = frozenset()) -> Presence:
@@ -69,7 +71,7 @@ class Inventory:
         """
         if self._objects.get(kind, namespace, name) is not None:
             return Presence.HERE
-        if holds_unknown(name) or holds_unknown(namespace) or (kind, namespace) in self._unnamed:
+        if holds_unknown((name, namespace)) or self._unnamed & {(kind, namespace), (kind, "*")}:
             return Presence.UNKNOWN
         if self.maker(kind, namespace, name) is not None:
             return Presence.MADE

@@ -75,6 +75,9 @@ class Gateway:
         """A setting with where it comes from; None when it isn't set."""
         return self.source.env_content(f"KONG_{name.upper()}", self.objects)
 
+    def _known(self, name: str, default: str) -> str:
+        return default if self.content(name) is None else self.setting(name) or ""
+
     def is_on(self, name: str) -> bool:
         """Whether a switch is on, as Kong's configuration loader reads booleans."""
         return (self.setting(name) or "").lower() in ("on", "true")
@@ -92,13 +95,13 @@ class Gateway:
 
     @property
     def database(self) -> str:
-        """``postgres`` or ``off``."""
-        return self.setting("database") or "postgres"
+        """``postgres`` or ``off``; "" when it can't be known."""
+        return self._known("database", "postgres")
 
     @property
     def cluster_mtls(self) -> str:
-        """``shared``, ``pki`` or ``pki_check_cn``."""
-        return self.setting("cluster_mtls") or "shared"
+        """``shared``, ``pki`` or ``pki_check_cn``; "" when it can't be known."""
+        return self._known("cluster_mtls", "shared")
 
     @property
     def tag(self) -> str:

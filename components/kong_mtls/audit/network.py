@@ -17,9 +17,13 @@ EVERYWHERE = ("0.0.0.0/0", "::/0")
 def isolated(context: Context, namespace: str, labels: Mapping[str, str], port: int) -> bool:
     """Whether some policies select these pods for ingress, and none of them opens a port to everybody.
 
+    Also where a policy isn't wholly known yet.
+
     Policies add up: one that admits everybody undoes the others. Ports by name are taken for other ports,
     unless the rule has no peers at all.
     """
+    if not context.all_judged("NetworkPolicy"):
+        return True  # nobody can tell yet
     selecting = [
         policy
         for policy in context.objects.all("NetworkPolicy")

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from kong_mtls.reader.manifests import MASKED, PATCH_PREFIX, Objects, key_of, read_texts
 
-from .unknown import UNKNOWN
+from .unknown import UNKNOWN, holds_unknown
 
 RELEASE = "kubernetes:helm.sh/v3:Release"
 _KUBERNETES = "kubernetes:"
@@ -29,6 +29,18 @@ _SCALARS = frozenset(
     }
 )
 _MAPS = frozenset({"annotations", "labels", "data", "stringData", "binaryData", "config"})
+
+# Values of the kong chart that are mappings of single values: one of them not being known leaves the rest as it is.
+_FREE_VALUES = (
+    ("env",),
+    ("customEnv",),
+    ("ingressController", "env"),
+    ("podAnnotations",),
+    ("deploymentAnnotations",),
+    ("podLabels",),
+    ("resources",),
+    ("admin", "tls", "client"),
+)
 
 
 class Resource(Protocol):
@@ -112,8 +124,13 @@ def _item(holder: Any, key: Any, unknown: type[Exception]) -> Any:
 def _release(props: Mapping[str, Any], logical: str) -> tuple[dict[str, Any] | None, str]:
     values = props.get("values") or {}
     name, namespace = str(props.get("name") or logical), str(props.get("namespace") or "default")
-    if not isinstance(values, dict) or UNKNOWN in values.values():
-        return None, ""  # a whole branch is missing: the chart's defaults would be judged in its place
+    if not isinstance(values, dict) or holds_unknown((name, namespace)):
+        return None, ""
+    values = {**values}
+    for path in _FREE_VALUES:
+        _settle(values, path)
+    if holds_unknown(_without_free_values(values, ())):
+        return None, ""  # a branch is missing: the chart's defaults would be judged in its place
     document = {
         "chart": str(props.get("chart") or ""),
         "version": props.get("version"),
@@ -124,12 +141,34 @@ def _release(props: Mapping[str, Any], logical: str) -> tuple[dict[str, Any] | N
     return document, f"Release/{namespace}/{name}"
 
 
+def _settle(values: dict[str, Any], path: tuple[str, ...]) -> None:
+    """Make each value in a mapping of free values known, or unknown as a whole; ``values`` is ours to change."""
+    holder: Any = values
+    for part in path:
+        if not isinstance(holder.get(part), dict):
+            return
+        holder[part] = {**holder[part]}
+        holder = holder[part]
+    for key, value in holder.items():
+        if holds_unknown(value):
+            holder[key] = UNKNOWN
+
+
+def _without_free_values(value: Any, path: tuple[str, ...]) -> Any:
+    """The values of which none may be unknown."""
+    if not isinstance(value, dict):
+        return value
+    if path in _FREE_VALUES:
+        return {}
+    return {key: _without_free_values(each, (*path, key)) for key, each in value.items()}
+
+
 def _object(props: Mapping[str, Any], logical: str) -> tuple[dict[str, Any] | None, str]:
     if not isinstance(props.get("kind"), str) or not isinstance(props.get("apiVersion"), str):
         return None, ""  # a component, such as a Chart or a ConfigFile: its children come by themselves
     left_out: list[str] = []
     document = _without_unknown_branches(props, left_out)
-    metadata = document.setdefault("metadata", {})
+    metadata = document.setdefault("metadata", {"namespace": UNKNOWN} if "metadata" in left_out else {})
     if not metadata.get("name") and not metadata.get("generateName"):
         metadata["name"] = logical
     if left_out:

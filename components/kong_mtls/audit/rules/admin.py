@@ -57,8 +57,24 @@ def _outside(gateway: Gateway, block: str) -> str | None:
 def _open(context: Context) -> Iterator[Hit]:
     for gateway in _managed(context):
         way = _outside(gateway, "admin")
-        if way and not _demands_certificate(gateway):
+        if way and not _demands_certificate(gateway) and not gateway.is_on("enforce_rbac"):
             yield Hit(gateway.object, f"it is reached by {way}, and no client certificate is demanded")
+
+
+@rule(
+    "admin-tokens-only",
+    "warning",
+    "The Admin API is reached from outside the cluster and asks for a token alone",
+    effect=f"{_ALL_POWERFUL}. RBAC keeps strangers out, as long as no token leaks.",
+    fix="Set admin.type: ClusterIP, or demand a client certificate too with admin.tls.client.caBundle.",
+    source=_SECURING,
+    scope="object",
+)
+def _tokens_only(context: Context) -> Iterator[Hit]:
+    for gateway in _managed(context):
+        way = _outside(gateway, "admin")
+        if way and not _demands_certificate(gateway) and gateway.is_on("enforce_rbac"):
+            yield Hit(gateway.object, f"it is reached by {way}; RBAC is on, no client certificate is demanded")
 
 
 @rule(

@@ -125,7 +125,8 @@ def _no_ca(context: Context) -> Iterator[Hit]:
 )
 def _database(context: Context) -> Iterator[Hit]:
     for gateway in context.gateways:
-        if (gateway.role == "control_plane") == (gateway.database == "off") and gateway.role != "traditional":
+        wrong = {"control_plane": ("off",), "data_plane": ("postgres", "cassandra")}.get(gateway.role, ())
+        if gateway.database in wrong:
             yield Hit(gateway.object, f"its role is {gateway.role} and its database is {gateway.database}")
 
 
@@ -215,7 +216,7 @@ def _unreachable(context: Context, endpoint: str, namespace: str, block: str) ->
 def _mode(context: Context) -> Iterator[Hit]:
     for link in links(context):
         theirs, mine = link.control_plane.cluster_mtls, link.data_plane.cluster_mtls
-        if theirs.startswith("pki") != mine.startswith("pki"):
+        if theirs and mine and theirs.startswith("pki") != mine.startswith("pki"):
             yield Hit(
                 link.data_plane.object, f"cluster_mtls is {mine} here and {theirs} on {link.control_plane.object}"
             )

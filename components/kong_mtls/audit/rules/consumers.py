@@ -120,6 +120,7 @@ failure_rule(
     "warning",
     "A credential Secret belongs to no consumer",
     codes=("credential-unused",),
+    only=lambda context, _: context.all_judged("KongConsumer"),
     effect="Nobody is recognised by it.",
     fix="List it among the credentials of a KongConsumer in its namespace, or remove it.",
     source=_KONGSTATE,

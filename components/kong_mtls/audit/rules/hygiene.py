@@ -69,7 +69,8 @@ def _in_configmap(context: Context) -> Iterator[Hit]:
 def _in_env(context: Context) -> Iterator[Hit]:
     for release in context.objects.releases:
         for path, text in _texts(release.values, ""):
-            if _holds_key(text):
+            # A Secret that the chart is to create from extraObjects is a Secret's own place.
+            if not path.startswith("extraObjects") and _holds_key(text):
                 yield Hit(f"Release/{release.namespace}/{release.name}", f"value {path} holds a private key")
     for workload in context.workloads:
         for container in workload.containers:

@@ -18,6 +18,7 @@ _KONGSTATE = KIC + "internal/dataplane/kongstate/kongstate.go"
 _PLUGIN = KIC + "internal/dataplane/kongstate/plugin.go"
 _SCHEMA = "https://developer.konghq.com/plugins/mtls-auth/reference/"
 _OPEN = "The controller fails open: the route goes live without the plugin, and everybody may call it"
+_REFERRERS = ("Ingress", "HTTPRoute", "Service", "KongConsumer", "KongServiceFacade")
 _ROUTE_KINDS = ("Ingress", "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "TCPIngress", "UDPIngress")
 
 
@@ -75,6 +76,7 @@ failure_rule(
     "error",
     "A plugin is referred to and isn't there",
     codes=("plugin-missing",),
+    only=lambda context, _: context.all_judged("KongPlugin", "KongClusterPlugin"),
     effect=f"{_OPEN}. The only trace is a Warning event on the object.",
     fix="Create the KongPlugin in the namespace of what refers to it, or correct the name in konghq.com/plugins.",
     source=_KONGSTATE,
@@ -187,7 +189,7 @@ failure_rule(
     source="https://developer.konghq.com/kubernetes-ingress-controller/plugins/custom/",
 )
 def _unused(context: Context) -> Iterator[Hit]:
-    if any(context.objects.all(kind) for kind in _ROUTE_KINDS):
+    if any(context.objects.all(kind) for kind in _ROUTE_KINDS) and context.all_judged(*_REFERRERS):
         for plugin in _without_effect(context):
             yield Hit(ident(plugin), "no Ingress, HTTPRoute, Service or consumer of the set refers to it")
 
@@ -243,6 +245,8 @@ failure_rule(
     source=KIC + "internal/store/store.go (ListGlobalKongClusterPlugins)",
 )
 def _no_label(context: Context) -> Iterator[Hit]:
+    if not context.all_judged(*_REFERRERS):
+        return
     used = {plugin.object for config in context.configs for plugin in config.plugins}
     used |= {f.object for f in context.failed if f.code.startswith(("plugin-", "cluster-plugin-"))}
     for plugin in context.objects.all("KongClusterPlugin"):

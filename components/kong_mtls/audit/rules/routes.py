@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kong_mtls.reader.kic import MTLS_AUTH, KongRoute
+from kong_mtls.reader.kic import MTLS_AUTH, Failure, KongRoute
 from kong_mtls.reader.kic import annotation as ann
 from kong_mtls.reader.manifests import annotations_of, ident
 
@@ -15,6 +15,14 @@ from .plugins import protected
 
 _INGRESS = KIC + "internal/dataplane/translator/subtranslator/ingress.go"
 _ROUTE = KIC + "internal/dataplane/kongstate/route.go"
+
+
+def _no_facade(context: Context, failure: Failure) -> bool:
+    """A KongServiceFacade is a backend where the controller's feature gate of that name is on."""
+    rules = (context.by_ident[failure.object].get("spec") or {}).get("rules") or ()
+    backends = [p.get("backend") or {} for r in rules for p in (r.get("http") or {}).get("paths") or ()]
+    return not any((backend.get("resource") or {}).get("kind") == "KongServiceFacade" for backend in backends)
+
 
 failure_rule(
     "client-ingress-no-class",
@@ -87,6 +95,7 @@ failure_rule(
     "error",
     "A route's backend can't be used",
     codes=("backend-invalid", "backend-not-granted"),
+    only=_no_facade,
     effect="The controller leaves the path or the backend out: requests get 503, or fall to a wider route that may "
     "not be protected.",
     fix="Name a Service; one in another namespace takes a ReferenceGrant there.",
@@ -98,6 +107,7 @@ failure_rule(
     "warning",
     "A route's Service isn't in the set, or has no such port",
     codes=("service-missing", "service-port-missing"),
+    only=lambda context, _: context.all_judged("Service", "Ingress", "HTTPRoute"),
     effect="If it isn't in the cluster either, requests get 503; its annotations (plugins, TLS) can't be judged here.",
     fix="Audit the route together with its Service, or correct name and port.",
     source=KIC + "internal/dataplane/translator/ingressrules.go",
@@ -191,9 +201,10 @@ def _twin(context: Context) -> Iterator[Hit]:
 def _plain_http(context: Context) -> Iterator[Hit]:
     if context.plain_http_closed:
         return
+    unseen = {failure.object for failure in context.failures("gateway-missing")}
     for _, route, _ in protected(context):
         said = route.protocols
-        if said is None and (route.partial or context.https_by_default):
+        if said is None and (route.partial or context.https_by_default or route.object in unseen):
             continue
         if said is None or set(said) & {"http", "grpc", "ws"}:
             took = ", ".join(said) if said else "http and https, the default"

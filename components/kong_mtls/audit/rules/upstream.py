@@ -183,6 +183,7 @@ failure_rule(
     "error",
     "A CA object that a Service names has no id",
     codes=("service-ca-no-id",),
+    only=lambda context, _: not context.hidden_ids,
     effect=f"The controller leaves it out, tls_verify stays on: {_GLOBAL}.",
     fix="Add the key `id` with a UUID.",
     source=_RULES + " (handleServiceCACertificates)",
@@ -305,6 +306,8 @@ def _name_check(context: Context) -> Iterator[Hit]:
         for route in config.routes:
             service = config.service(route.service)
             if service is None or service.protocol not in ("https", "tls") or not service.backends:
+                continue
+            if not context.judged(route.object):
                 continue
             if service.tls_verify is True or (service.tls_verify is None and context.verifies_upstreams):
                 why = _doubt(context, route, service)
