@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ...reader.manifests import Objects
-from . import admin, client, cluster
+from . import admin, client, cluster, upstream
 from .model import Link, Progress
 
 __all__ = ["LINKS", "Link", "prove"]
@@ -15,6 +15,7 @@ __all__ = ["LINKS", "Link", "prove"]
 LINKS: dict[str, Callable[[Objects, datetime, Progress], list[Link]]] = {
     "cluster": cluster.prove,
     "client": client.prove,
+    "upstream": upstream.prove,
     "admin": admin.prove,
 }
 

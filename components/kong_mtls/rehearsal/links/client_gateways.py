@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from kong_mtls.reader.chart import ControllerSidecar, KongRelease, kong_releases
@@ -58,7 +59,7 @@ class Gateway:
         certificate_unknown: what of it can't be seen in the files; empty when all can.
         plain_http: whether a listener without TLS is open.
         listening: enforcement by the listener itself.
-        is_in_files: False for a gateway taken for granted because manifests alone were given.
+        release: the release it is; None for a gateway taken for granted because manifests alone were given.
     """
 
     name: str
@@ -71,7 +72,12 @@ class Gateway:
     certificate_unknown: str = ""
     plain_http: bool = True
     listening: Listening = Listening()
-    is_in_files: bool = True
+    release: KongRelease | None = field(default=None, repr=False)
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether its release is among the files."""
+        return self.release is not None
 
 
 def is_enterprise(release: KongRelease) -> bool:
@@ -172,7 +178,8 @@ def _controller(release: KongRelease, releases: list[KongRelease], objects: Obje
     return found[0] if len(found) == 1 else None
 
 
-def gateways(objects: Objects, at: datetime) -> list[Gateway]:
+@lru_cache(maxsize=1)  # the client and the upstream link ask for the same ones, one after the other
+def gateways(objects: Objects, at: datetime) -> tuple[Gateway, ...]:
     """Every gateway that proxies requests; one that is taken for granted when no release is in the files.
 
     Args:
@@ -206,6 +213,7 @@ def gateways(objects: Objects, at: datetime) -> list[Gateway]:
                 plugins_why=why,
                 plain_http=listeners is None or any(not each.tls for each in listeners),
                 listening=_listening(release, objects),
+                release=release,
                 **certificate,  # type: ignore[arg-type]
             )
         )
@@ -213,5 +221,5 @@ def gateways(objects: Objects, at: datetime) -> list[Gateway]:
         why = "the gateway isn't in these files: taken for an Enterprise one with a licence"
         found = [release.ingress_controller for release in releases if release.ingress_controller]
         config = config_of(found[0] if found else None)
-        result.append(Gateway("a gateway outside these files", config, plugins_why=why, is_in_files=False))
-    return result
+        result.append(Gateway("a gateway outside these files", config, plugins_why=why))
+    return tuple(result)

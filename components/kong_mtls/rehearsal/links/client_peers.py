@@ -114,7 +114,7 @@ class Peers:
             at: the moment of the proof; what is minted is valid at it unless asked otherwise.
         """
         self.at = at
-        self._keys = KeyRing(objects)
+        self.keys = KeyRing(objects)
         self._leaf_key = new_key()
         self._signers: dict[bytes, Signer] = {}
         self._made: dict[tuple[object, ...], Minted] = {}
@@ -152,7 +152,7 @@ class Peers:
         """
         fingerprint = ca.fingerprint(SHA256())
         if fingerprint not in self._signers:
-            key = self._keys.of(ca)
+            key = self.keys.of(ca)
             if key is not None:
                 self._signers[fingerprint] = Signer(ca, Minted(ca, key), False)
             else:
@@ -197,6 +197,44 @@ class Peers:
                 server=server,
             )
         return self._made[key]
+
+    def root(self, subject: str | x509.Name) -> Minted:
+        """A CA that limits no path and has no key in the files; one for each name."""
+        key = ("root", subject)
+        if key not in self._made:
+            year = timedelta(days=365)
+            self._made[key] = issue(subject, ca=True, not_before=self.at - year, not_after=self.at + 10 * year)
+        return self._made[key]
+
+    def server(self, issuer: Minted, names: Sequence[str], *, client: bool = False) -> Minted:
+        """A server's certificate (or a client's) with these DNS names, valid for a month."""
+        return issue(
+            names[0][:64],
+            issuer=issuer,
+            key=self._leaf_key,
+            dns_names=names,
+            not_before=self.at - _DAY,
+            not_after=self.at + 30 * _DAY,
+            server=not client,
+            client=client,
+        )
+
+    def deep(self, root: Minted, intermediates: int, names: Sequence[str]) -> Minted:
+        """A server's certificate with so many intermediates between it and a root."""
+        signer = root
+        for number in range(intermediates):
+            key = ("intermediate", id(root), number)
+            if key not in self._made:
+                self._made[key] = issue(
+                    f"intermediate {number + 1}",
+                    issuer=signer,
+                    key=self._leaf_key,
+                    ca=True,
+                    not_before=self.at - _DAY,
+                    not_after=self.at + 30 * _DAY,
+                )
+            signer = self._made[key]
+        return self.server(signer, names)
 
     def below(self, leaf: Minted, subject: x509.Name) -> Minted:
         """A certificate issued by a certificate that is no CA."""
