@@ -55,6 +55,11 @@ def digest(value: pulumi.Input[str]) -> Any:
     return mapped(public(value), lambda plain: hashlib.sha256(str(plain).encode()).hexdigest())
 
 
+def together(values: Mapping[str, Any]) -> pulumi.Output[Mapping[str, Any]]:
+    """One output of many; of none an empty mapping, where ``Output.all`` gives an empty list."""
+    return pulumi.Output.all(**values) if values else pulumi.Output.from_input({})
+
+
 def plain_mapping(value: object) -> Mapping[str, Any]:
     """The value as a mapping, empty when absent."""
     return value if isinstance(value, Mapping) else {}

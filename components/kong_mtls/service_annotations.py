@@ -12,8 +12,6 @@ from typing import Any, TypedDict
 import pulumi
 from typing_extensions import NotRequired
 
-from .outputs import is_output
-
 PREFIX = "konghq.com/"
 DEAD_PREFIX = "configuration.konghq.com/"
 """Written by old guides; no controller since 1.0.0 reads it (Kong/kubernetes-ingress-controller CHANGELOG.md)."""
@@ -85,14 +83,17 @@ class UpstreamServiceArgs(TypedDict):
 
 
 class Common(TypedDict):
-    """What Services without settings of their own get; an output stands for a name that is only known later."""
+    """What Services without settings of their own get; an output stands for what is only known later."""
 
     client_certificate_secret: pulumi.Input[str] | None
-    ca_secrets: Sequence[pulumi.Input[str]]
-    ca_config_maps: Sequence[pulumi.Input[str]]
+    """Name of the Secret with the common pair."""
+    ca_secrets: pulumi.Input[str] | None
+    """Names of the CA Secrets, with commas between them: the annotation's text, made once for all Services."""
+    ca_config_maps: pulumi.Input[str] | None
+    """Likewise of the CA ConfigMaps."""
 
 
-NOTHING: Common = {"client_certificate_secret": None, "ca_secrets": (), "ca_config_maps": ()}
+NOTHING: Common = {"client_certificate_secret": None, "ca_secrets": None, "ca_config_maps": None}
 
 
 def key_of(service: UpstreamServiceArgs) -> str:
@@ -133,32 +134,26 @@ def service_annotations(service: UpstreamServiceArgs, common: Common = NOTHING) 
         common: what it gets where it has nothing of its own.
     """
     own: Mapping[str, Any] = {**service}
+    shared: Mapping[str, Any] = {**common}
     annotations: dict[str, pulumi.Input[str]] = {
         **own.get("annotations", {}),
         f"{PREFIX}protocol": own.get("protocol", "https"),
         f"{PREFIX}tls-verify": "true" if verifies(service) else "false",
     }
-    pair = (common if uses_common_pair(service) else own).get("client_certificate_secret")
+    pair = (shared if uses_common_pair(service) else own).get("client_certificate_secret")
     if pair is not None:
         annotations[f"{PREFIX}client-cert"] = pair
     if own.get("verify_depth") is not None:
         annotations[f"{PREFIX}tls-verify-depth"] = str(own["verify_depth"])
     if verifies(service):
-        source: Mapping[str, Any] = own if has_own_trust(service) else {**common}
         for field, annotation in _CA_LISTS.items():
-            listed = source.get(field)
-            if listed:
-                annotations[f"{PREFIX}{annotation}"] = _comma_list(listed)
+            listed = (",".join(own.get(field) or ()) or None) if has_own_trust(service) else shared[field]
+            if listed is not None:
+                annotations[f"{PREFIX}{annotation}"] = listed
     host = own.get("host_header", default_host(own["name"], own["namespace"]))
     if host:
         annotations[f"{PREFIX}host-header"] = host
     return annotations
-
-
-def _comma_list(listed: Sequence[pulumi.Input[str]]) -> Any:
-    if any(is_output(name) for name in listed):
-        return pulumi.Output.all(*listed).apply(",".join)
-    return ",".join(str(name) for name in listed)
 
 
 def service_problems(

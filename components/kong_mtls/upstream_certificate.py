@@ -17,7 +17,7 @@ from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
 from .objects import TLS_TYPE, tls_secret
-from .outputs import digest, mapped
+from .outputs import digest, mapped, together
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
 from .pki.issue import CLIENT, SERVER, KeyPair, Leaf, issue
 from .resources import child_options
@@ -183,10 +183,10 @@ class UpstreamCertificates(pulumi.ComponentResource):
             )
             ends[key] = pair.not_after
         self.roots = authority.roots
-        self.secret_names = pulumi.Output.all(**{key: ref["name"] for key, ref in self.refs.items()})
+        self.secret_names = together({key: ref["name"] for key, ref in self.refs.items()})
         self.trust_pem, self.authorities = authority.trust_pem, authority.certificate_pems
         self.generations = pulumi.Output.from_input(list(authority.generations.trusted))
-        self.issuing, self.not_after = authority.issuing, pulumi.Output.all(**ends)
+        self.issuing, self.not_after = authority.issuing, together(ends)
         self.register_outputs(
             {
                 "secret_names": self.secret_names,

@@ -30,8 +30,8 @@ _VERSION = re.compile(r"(\d+)\.(\d+)([.-].*)?")
 # Stand for what all Services share and is only named when it is made.
 _COMMON: Common = {
     "client_certificate_secret": "(the common pair)",
-    "ca_secrets": ["(the common trust)"],
-    "ca_config_maps": ["(the common trust)"],
+    "ca_secrets": "(the common trust)",
+    "ca_config_maps": "(the common trust)",
 }
 
 
