@@ -1,7 +1,8 @@
 """What the models of the configuration have in common."""
 
 from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.alias_generators import to_camel
@@ -49,20 +50,30 @@ def _inside(shape: Any) -> list[Any]:
     return [inner for member in get_args(shape) for inner in _inside(member)]
 
 
+def _members(shape: Any) -> list[Any]:
+    """A type, or the members of a union."""
+    if get_origin(shape) in (Union, UnionType):
+        return [inner for member in get_args(shape) for inner in _members(member)]
+    return [shape]
+
+
+def _below(shape: Any, part: str | int) -> list[Any]:
+    """The types that a field, an item or an entry may have."""
+    found = []
+    for member in _members(shape):
+        origin = get_origin(member)
+        if (origin is list and isinstance(part, int)) or origin is dict:
+            found.append(get_args(member)[-1])
+        elif isinstance(member, type) and issubclass(member, Model):
+            found += [field.annotation for field in member.model_fields.values() if field.alias == part]
+    return found
+
+
 def _at(shape: Any, location: Sequence[str | int]) -> list[Any]:
-    shapes = _inside(shape)
+    shapes = [shape]
     for part in location:
-        if isinstance(part, int):
-            continue
-        shapes = [
-            inner
-            for candidate in shapes
-            if isinstance(candidate, type) and issubclass(candidate, Model)
-            for field in candidate.model_fields.values()
-            if field.alias == part
-            for inner in _inside(field.annotation)
-        ]
-    return shapes
+        shapes = [inner for candidate in shapes for inner in _below(candidate, part)]
+    return [member for candidate in shapes for member in _members(candidate)]
 
 
 def fields_at(shape: Any, location: Sequence[str | int]) -> list[str]:

@@ -154,7 +154,7 @@ def _release(
     proxy: Any = (plane.get("proxy") or {}).get("service") or {}
     _try(found, f"{where}proxy: ", lambda: pods.service_values(proxy, "LoadBalancer"))
     if not found:
-        values = _try(found, "", lambda: _values(plane, key, image, edition))
+        values = _try(found, where, lambda: _values(plane, key, image, edition))
         chart: ChartArgs = args.get("chart") or {}
         if values is not None and not chart.get("path") and chart.get("version") in (None, names.CHART_VERSION):
             found += [f"{where}values: the chart has no {unknown}" for unknown in unknown_keys(values)]
@@ -179,7 +179,7 @@ def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, A
             telemetry_service=_part(plane, "telemetry_service"),
             hooks=True,
             user_values=_part(plane, "values"),
-            what=f"{key}.values",
+            what="values",
         )
     return data_plane_values(
         edition=edition,
@@ -191,5 +191,5 @@ def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, A
         proxy=_part(plane, "proxy"),
         pods=_part(plane, "pods"),
         user_values=_part(plane, "values"),
-        what=f"{key}.values",
+        what="values",
     )

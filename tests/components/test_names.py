@@ -62,6 +62,7 @@ def test_hosts_and_paths() -> None:
     assert names.service_dns_names("a", "b") == ["a", "a.b", "a.b.svc", "a.b.svc.cluster.local"]
 
 
+@pytest.mark.usefixtures("loop")
 def test_outputs_stay_outputs() -> None:
     """A namespace that Pulumi names is known later."""
     host = names.service_host("kong-cp", "cluster", pulumi.Output.from_input("kong"))

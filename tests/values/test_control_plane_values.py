@@ -14,6 +14,7 @@ def test_the_environment_is_exactly_this(control_plane: Build) -> None:
     """Role, database and cluster certificate; every value a string or a reference, since Helm rewrites the rest."""
     assert control_plane()["env"] == {
         "role": "control_plane",
+        "admin_gui_listen": "off",
         "cluster_mtls": "shared",
         "cluster_cert": "/etc/secrets/kong-cluster-cert/tls.crt",
         "cluster_cert_key": "/etc/secrets/kong-cluster-cert/tls.key",
@@ -199,11 +200,11 @@ def test_a_link_that_cannot_work_is_an_error(control_plane: Build, cluster: dict
 
 def test_a_mounted_name_must_be_a_volumes_name(control_plane: Build) -> None:
     """The chart names the volume after the Secret: a dot, or one of its own volumes, makes pods that never start."""
-    with pytest.raises(InputError, match=r"cluster-cert: name: 'kong\.cert' can't be used"):
+    with pytest.raises(InputError, match=r"cluster\.certificate\.name: 'kong\.cert' can't be used"):
         control_plane(cluster={"certificate": {"name": "kong.cert"}})
-    with pytest.raises(InputError, match="cluster-cert: name: 'webhook-cert' is a volume of the chart's own"):
+    with pytest.raises(InputError, match=r"cluster\.certificate\.name: 'webhook-cert' is a volume of the chart's own"):
         control_plane(cluster={"certificate": {"name": "webhook-cert"}})
-    with pytest.raises(InputError, match="cluster trust: name: 'it' is mounted as a Secret and as a ConfigMap"):
+    with pytest.raises(InputError, match=r"cluster\.trust\.name: 'it' is mounted as a Secret and as a ConfigMap"):
         control_plane(cluster={"mtls": "pki", "certificate": {"name": "it"}, "trust": {"name": "it"}})
 
 

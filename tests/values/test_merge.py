@@ -162,12 +162,14 @@ def test_all_problems_are_in_one_message() -> None:
     assert str(error.value).startswith("controlPlane.values: ")
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_output_counts_as_another_value() -> None:
     """Nobody knows yet what it will be."""
     with pytest.raises(InputError, match=r"env\.role: the given value is refused"):
         merge(OURS, {"env": {"role": pulumi.Output.from_input("control_plane")}}, PROTECTED, "values")
 
 
+@pytest.mark.usefixtures("loop")
 def test_an_environment_takes_references_and_outputs() -> None:
     """What Helm renders as it stands."""
     reference = {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}
@@ -230,6 +232,43 @@ def test_marks_that_roll_pods_cannot_be_changed(control_plane: Build, data_plane
                 build(user_values={"podAnnotations": theirs})
         more = build(user_values={"podAnnotations": {"example.com/x": "y"}})["podAnnotations"]
         assert more.items() >= {"example.com/x": "y", "checksum/cluster-cert": "certificate-mark"}.items()
+
+
+@given(USERS | st.dictionaries(st.sampled_from(["manager", "enterprise", "ingressController", "image"]), TREES))
+def test_no_values_of_the_users_own_break_the_builders(theirs: dict[str, Any]) -> None:
+    """Whatever they are: they are merged, or refused in one message."""
+    link: Any = {"certificate": {"name": "it"}}
+    common: Any = {"edition": "oss", "image": {}, "license_secret": None, "cluster": link, "pods": {}, "what": "values"}
+    with suppress(InputError):
+        control_plane_module.control_plane_values(
+            **common,
+            user_values=theirs,
+            database={"host": "db", "password_secret": {"name": "pg"}},
+            ingress_controller={},
+            cluster_service={},
+            telemetry_service={},
+            hooks=True,
+        )
+    with suppress(InputError):
+        data_plane_module.data_plane_values(
+            **common, user_values=theirs, control_plane={"cluster_host": "cp"}, server_certificate=None, proxy={}
+        )
+
+
+def test_the_admin_links_ends_cannot_be_changed(control_plane: Build) -> None:
+    """Where it has certificates; where it has none, the Admin API's values are the user's."""
+    admin = {"server_certificate": {"name": "s"}, "client_certificate": {"name": "c"}, "trust_pem": "PEM"}
+    for theirs in (
+        {"admin": {"tls": {"client": {"caBundle": ""}}}},
+        {"admin": None},
+        {"env": {"admin_ssl_cert": "/x"}},
+        {"ingressController": {"env": {"kong_admin_tls_skip_verify": "true"}}},
+        {"ingressController": {"env": None}},
+        {"ingressController": {"adminApi": {"tls": {"client": {"enabled": False}}}}},
+    ):
+        with pytest.raises(InputError, match="the link between ingress controller and Admin API|would remove"):
+            control_plane(admin=admin, user_values=theirs)
+    assert control_plane(user_values={"admin": {"enabled": True}})["admin"] == {"enabled": True}
 
 
 def test_a_trust_of_the_users_own_where_we_set_none(control_plane: Build) -> None:

@@ -8,6 +8,7 @@ import pulumi
 from .. import names
 from ..args import ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from ..errors import InputError
+from ..outputs import plain_mapping
 from . import pods as shared
 from .admin import AdminLinkArgs, admin_values
 from .database import DatabaseLinkArgs, database_env
@@ -32,6 +33,19 @@ PROTECTED: Mapping[str, str] = {
     "ingressController.enabled": "set `ingress_controller`",
     "proxy.enabled": "a control plane carries no traffic",
 }
+_PROTECTED_ADMIN = dict.fromkeys(
+    (
+        "admin.enabled",
+        "admin.tls.client",
+        "env.admin_ssl_cert",
+        "env.admin_ssl_cert_key",
+        "ingressController.adminApi",
+        "ingressController.env.kong_admin_tls_skip_verify",
+        "ingressController.env.kong_admin_ca_cert",
+        "ingressController.env.kong_admin_tls_server_name",
+    ),
+    "the link between ingress controller and Admin API is `admin`",
+)
 
 
 def control_plane_values(
@@ -95,7 +109,7 @@ def control_plane_values(
         "admin": {"enabled": False},
         "ingressController": ingress_controller_values(ingress_controller, admin, files),
     }
-    if not (user_values.get("manager") or {}).get("enabled"):
+    if not plain_mapping(user_values.get("manager")).get("enabled"):
         # With Enterprise the chart opens Kong Manager on all addresses even where its Service is off.
         env["admin_gui_listen"] = "off"
     if admin is not None:
@@ -112,7 +126,7 @@ def control_plane_values(
         }
     if not hooks:
         values["migrations"] = {"preUpgrade": False, "postUpgrade": False}
-    protected = {**PROTECTED, **files.protected()}
+    protected = {**PROTECTED, **files.protected(), **(_PROTECTED_ADMIN if admin is not None else {})}
     if "lua_ssl_trusted_certificate" in env:
         protected["env.lua_ssl_trusted_certificate"] = "set `database.tls.trust`"
     return merge(values, user_values, protected, what)

@@ -19,6 +19,18 @@ _DEFAULT_IMAGES = {"enterprise": ("kong/kong-gateway", "3.10"), "oss": ("kong", 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.\d+){0,2}(?:[-+][0-9A-Za-z.-]+)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
+# Where the name of a mounted object comes from, for messages.
+_ARGUMENTS = {
+    "cluster-cert": "cluster.certificate",
+    "cluster trust": "cluster.trust",
+    "server-cert": "server_certificate",
+    "admin-cert": "admin.server_certificate",
+    "database trust": "database.tls.trust",
+    "database-client-cert": "database.tls.client_certificate",
+    "upstream trust": "upstream.trust",
+    "upstream-trust": "upstream.trust_secret",
+    "upstream-client-cert": "upstream.client_certificate",
+}
 # Volumes that the chart makes itself (Kong/charts, charts/kong/templates/_helpers.tpl, kong.volumes).
 _CHART_VOLUMES = frozenset({"webhook-cert", "admin-client-ca", "admin-api-cert"})
 
@@ -64,11 +76,12 @@ class Files:
         """
         if not isinstance(name, str):
             return
-        names.check_label(name, f"{role}: name")
+        argument = f"{_ARGUMENTS.get(role, role)}.name"
+        names.check_label(name, argument)
         if name in _CHART_VOLUMES:
-            raise InputError(f"{role}: name: {name!r} is a volume of the chart's own; give the object another name")
+            raise InputError(f"{argument}: {name!r} is a volume of the chart's own; give the object another name")
         if any(_equal(other, name) for other in others):
-            raise InputError(f"{role}: name: {name!r} is mounted as a Secret and as a ConfigMap; name them differently")
+            raise InputError(f"{argument}: {name!r} is mounted as a Secret and as a ConfigMap; name them differently")
 
     def note(self, ref: SecretRefArgs | TrustRefArgs, role: str) -> None:
         """Make the pods roll when what ``ref`` names changes."""
