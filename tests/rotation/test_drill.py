@@ -1,0 +1,111 @@
+"""Drills: a step that drops nobody passes, one that drops somebody shows whom."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kong_mtls.reader.manifests import UnreadableInput, read_texts
+from kong_mtls.rehearsal import drill
+from kong_mtls.rehearsal.links import LINKS
+from kong_mtls.rehearsal.mixture import changed_units, mixtures
+from kong_mtls.rehearsal.render import render
+
+from .conftest import CLUSTER, Stack
+
+
+@pytest.mark.parametrize("stack", ["dev", "staging", "prod"])
+def test_every_drill_of_our_stacks_drops_nobody(root: Path, today: datetime, stack: str) -> None:
+    """Each step with each mixture: good peers get in, bad ones don't."""
+    rows = drill.run(root, stack, now=today)
+    assert rows
+    assert {row.ok for row in rows} == {True}
+    assert all(row.cases >= 10 for row in rows)
+
+
+def failures(before: dict[str, str], after: dict[str, str], today: datetime) -> dict[tuple[str, ...], list[str]]:
+    """For each mixture within a step of the cluster link: the cases that went wrong."""
+    rolls = changed_units(before, after)
+    found = {}
+    for restarted, texts in mixtures(before, after, rolls, "cluster"):
+        rows = LINKS["cluster"](read_texts(texts), today, lambda _: None)
+        assert rows
+        found[tuple(restarted)] = [row.case for row in rows if row.ok is not True]
+    return found
+
+
+def test_a_jump_drops_whoever_has_not_restarted(staging: Stack, today: datetime) -> None:
+    """A CA exchanged in one step: links hold before and after, and fail in between."""
+    before = render(staging.up(), masked=False)
+    jump = {
+        f"{CLUSTER}.authority.generations": ["g2"],
+        f"{CLUSTER}.authority.issuing": "g2",
+        f"{CLUSTER}.skipSteps": True,
+    }
+    after = render(staging.up(jump), masked=False)
+    found = failures(before, after, today)
+    assert found[()] == []
+    assert found["releases/kong-cp.yaml", "releases/kong-dp.yaml"] == []
+    assert found[("releases/kong-cp.yaml",)]
+    assert found[("releases/kong-dp.yaml",)]
+
+
+def test_a_new_shared_certificate_cuts_the_link_until_both_have_it(dev: Stack, today: datetime) -> None:
+    """In shared mode every rotation is an outage of the link: the documentation says so, and this shows it."""
+    before = render(dev.up(), masked=False)
+    after = render(dev.up({f"{CLUSTER}.earlyRenewalDays": 40}), masked=False)
+    found = failures(before, after, today)
+    assert found["releases/kong-cp.yaml", "releases/kong-dp.yaml"] == []
+    assert found[("releases/kong-cp.yaml",)]
+    assert found[("releases/kong-dp.yaml",)]
+
+
+STEPS = st.lists(st.sampled_from(["add", "issue", "drop", "key"]), min_size=1, max_size=4)
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(STEPS)
+def test_any_sequence_of_allowed_steps_holds(root: Path, today: datetime, steps: list[str]) -> None:
+    """Whatever the order of allowed steps, every mixture within each lets good peers in and keeps bad ones out."""
+    stack = Stack(root, "staging", today)
+    trusted, issuing, key, made = ["g1"], "g1", 1, 1
+    before = render(stack.up(), masked=False)
+    for step in steps:
+        if step == "add":
+            made += 1
+            trusted = [*trusted, f"g{made}"]
+        elif step == "issue":
+            issuing = trusted[-1]
+        elif step == "drop":
+            trusted = [name for name in trusted if name == issuing or name == trusted[-1]]
+        else:
+            key += 1
+        change = {
+            f"{CLUSTER}.authority.generations": trusted,
+            f"{CLUSTER}.authority.issuing": issuing,
+            f"{CLUSTER}.leaf.keyGeneration": str(key),
+        }
+        after = render(stack.up(change), masked=False)
+        assert not any(failures(before, after, today).values())
+        before = after
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("description: x\nsteps: []\n", "no drill: it needs description, link and steps"),
+        ("description: x\nlink: pigeon\nsteps: []\n", "link 'pigeon' is not known; allowed: cluster"),
+        ("- 1\n", "no drill"),
+        ("description: x\nlink: cluster\nsteps: [{name: a}]\n", "no drill"),
+    ],
+)
+def test_a_file_that_is_no_drill(tmp_path: Path, text: str, message: str) -> None:
+    """One message names the file and what is missing."""
+    (tmp_path / "drills").mkdir()
+    (tmp_path / "drills" / "bad.yaml").write_text(text)
+    with pytest.raises(UnreadableInput, match=message):
+        drill.read(tmp_path, "dev")
