@@ -9,7 +9,7 @@ is meant; the engine's own message stays beside it.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -89,7 +89,8 @@ class Patches:
         name: str,
         annotations: Mapping[str, pulumi.Input[str]],
         take_over: bool,
-    ) -> None:
+        after: Sequence[pulumi.Resource] = (),
+    ) -> pulumi.Resource:
         """Put annotations on a Service, an Ingress or an HTTPRoute.
 
         Args:
@@ -99,20 +100,26 @@ class Patches:
             name: its name.
             annotations: what to put on it; what else it has stays.
             take_over: overwrite what others have set to another value.
+            after: what must be there before, and goes after.
         """
         metadata: Any = {
             "name": name,
             "namespace": namespace,
             "annotations": {**annotations, **_SKIP_AWAIT, **(_FORCE if take_over else {})},
         }
+        options = self._options
+        if after:
+            options = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(after)))
+        made: pulumi.Resource
         if kind == "Service":
-            kubernetes.core.v1.ServicePatch(resource_name, metadata=metadata, opts=self._options)
+            made = kubernetes.core.v1.ServicePatch(resource_name, metadata=metadata, opts=options)
         elif kind == "Ingress":
-            kubernetes.networking.v1.IngressPatch(resource_name, metadata=metadata, opts=self._options)
+            made = kubernetes.networking.v1.IngressPatch(resource_name, metadata=metadata, opts=options)
         else:
-            kubernetes.apiextensions.CustomResourcePatch(
-                resource_name, api_version=_GATEWAY_API, kind=kind, metadata=metadata, opts=self._options
+            made = kubernetes.apiextensions.CustomResourcePatch(
+                resource_name, api_version=_GATEWAY_API, kind=kind, metadata=metadata, opts=options
             )
+        return made
 
     def _explain(self, failure: Any) -> bool:
         inputs = failure.new_inputs or failure.old_inputs or {}

@@ -185,6 +185,20 @@ class UpstreamMtls(pulumi.ComponentResource):
 
     def _annotate(self, client: Mapping[str, pulumi.Input[str]], trust: Mapping[str, tuple[Any, Any]]) -> None:
         patches = Patches(self, self._where, self._options)
+        # Routes first: a Service that is verified while its route still preserves the client's Host is asked for a name
+        # that its certificate doesn't have. On the way out the Service's annotations go first.
+        routes = [
+            patches.annotate(
+                f"{self._prefix}-{route['namespace']}.{route['name']}",
+                route.get("kind", "Ingress"),
+                namespace=route["namespace"],
+                name=route["name"],
+                annotations={f"{PREFIX}preserve-host": "false"},
+                take_over=route.get("take_over", False),
+            )
+            for route in self._args.get("routes") or []
+            if route.get("patch", True)
+        ]
         self.unpatched: dict[str, dict[str, pulumi.Input[str]]] = {}
         for service in self._args["services"]:
             namespace, name = service["namespace"], service["name"]
@@ -206,17 +220,8 @@ class UpstreamMtls(pulumi.ComponentResource):
                 name=name,
                 annotations=annotations,
                 take_over=service.get("take_over", False),
+                after=routes,
             )
-        for route in self._args.get("routes") or []:
-            if route.get("patch", True):
-                patches.annotate(
-                    f"{self._prefix}-{route['namespace']}.{route['name']}",
-                    route.get("kind", "Ingress"),
-                    namespace=route["namespace"],
-                    name=route["name"],
-                    annotations={f"{PREFIX}preserve-host": "false"},
-                    take_over=route.get("take_over", False),
-                )
 
     def _export(self, client: Mapping[str, pulumi.Input[str]], gateway_trust: Mapping[str, pulumi.Output[str]]) -> None:
         pair, gateway, servers = self.pair, self._gateway, self._servers
