@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit_stack import Bend, Stack
+from tests.audit.audit_stack import Bend, Stack
 
 
 def _nothing(stack: Stack) -> None:

@@ -230,7 +230,7 @@ def correct() -> Stack:
     server = minted("dp server", "server ca", server=True, dns_names=("*.example.com",))
     echo = minted("echo", "upstream ca", server=True, dns_names=("echo.demo.svc",))
     gateway = minted("gateway", "gateway ca", client=True)
-    license_ = {"stringData": {"license": LICENSE}}
+    license_: Doc = {"stringData": {"license": LICENSE}}
     return {
         "cp": control_plane(),
         "dp": data_plane(),

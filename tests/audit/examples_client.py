@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from audit_examples import Example
-from audit_stack import (
+from tests.audit.audit_examples import Example
+from tests.audit.audit_stack import (
     AT,
     PROTECTED,
     YEAR,
+    Doc,
     add,
     annotate,
     authority,
@@ -35,24 +36,24 @@ CLASS = "kubernetes.io/ingress.class"
 OTHER = authority("other client ca")
 
 
-def second_ca(**changes: str) -> dict:
+def second_ca(**changes: str) -> Doc:
     return ca_secret("second-ca", "demo", OTHER, **changes)
 
 
-def both_cas(name: str) -> dict:
+def both_cas(name: str) -> Doc:
     return mtls_plugin(name, ca_certificates=[ca_id(authority("client ca")), ca_id(OTHER)])
 
 
-def plugin_with(**body: object) -> dict:
+def plugin_with(**body: object) -> Doc:
     made = mtls_plugin()
     return {**made, **body}
 
 
-def config_secret(value: str) -> dict:
+def config_secret(value: str) -> Doc:
     return obj("Secret", "mtls-config", "demo", stringData={"config": value})
 
 
-def grant(namespace: str) -> dict:
+def grant(namespace: str) -> Doc:
     spec = {
         "from": [{"group": "networking.k8s.io", "kind": "Ingress", "namespace": "demo"}],
         "to": [{"group": "configuration.konghq.com", "kind": "KongPlugin"}],
@@ -60,7 +61,7 @@ def grant(namespace: str) -> dict:
     return obj("ReferenceGrant", "plugins", namespace, "gateway.networking.k8s.io/v1beta1", spec=spec)
 
 
-def http_route(*filters: dict, **match: object) -> dict:
+def http_route(*filters: Doc, **match: object) -> Doc:
     rule = {"matches": [{"path": {"type": "PathPrefix", "value": "/echo"}, **match}], "filters": list(filters)}
     rule["backendRefs"] = [{"name": "echo", "port": 443}]
     said = {"konghq.com/plugins": "mtls", "konghq.com/snis": "echo.example.com", "konghq.com/preserve-host": "false"}
@@ -68,7 +69,7 @@ def http_route(*filters: dict, **match: object) -> dict:
     return obj("HTTPRoute", "echo-route", "demo", "gateway.networking.k8s.io/v1", annotations=said, spec=spec)
 
 
-def gateway() -> dict:
+def gateway() -> Doc:
     tls = {"certificateRefs": [{"name": "echo-public"}]}
     listeners = [{"name": "https", "protocol": "HTTPS", "port": 443, "hostname": "echo.example.com", "tls": tls}]
     spec = {"gatewayClassName": "kong", "listeners": listeners}
@@ -80,7 +81,7 @@ HIS_GLOBAL = "KongClusterPlugin//mtls-everywhere"
 TWIN = ingress("twin", "echo", protocols="https", preserve_host="false", snis="echo.example.com")
 
 
-def global_plugin(name: str, *, label: str | None = "true", klass: str | None = "kong") -> dict:
+def global_plugin(name: str, *, label: str | None = "true", klass: str | None = "kong") -> Doc:
     made = mtls_plugin(name, None)
     if label:
         made["metadata"]["labels"] = {"global": label}
@@ -89,7 +90,7 @@ def global_plugin(name: str, *, label: str | None = "true", klass: str | None = 
     return made
 
 
-def consumer(name: str, **body: object) -> dict:
+def consumer(name: str, **body: object) -> Doc:
     return obj("KongConsumer", name, "demo", GROUP, annotations={CLASS: "kong"}, **body)
 
 

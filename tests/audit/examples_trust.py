@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from audit_examples import Example
-from audit_stack import (
+from tests.audit.audit_examples import Example
+from tests.audit.audit_stack import (
     AT,
     CP_HOST,
     TELEMETRY_HOST,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from audit_examples import Example
-from audit_stack import (
+from tests.audit.audit_examples import Example
+from tests.audit.audit_stack import (
     AT,
     UPSTREAM,
     YEAR,

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pytest
-from audit_stack import AT, annotate, bent, correct, data, drop, env, ingress, obj, with_consumer, with_global
-from google.protobuf import struct_pb2
+from google.protobuf import empty_pb2, struct_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
@@ -22,11 +21,23 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown
 from kong_mtls.audit import all_rules, audit
 from kong_mtls.audit.resources import convert
 from kong_mtls.audit.unknown import UNKNOWN
+from policy import kong_policies
+from tests.audit.audit_stack import (
+    AT,
+    Bend,
+    annotate,
+    bent,
+    correct,
+    data,
+    drop,
+    env,
+    ingress,
+    obj,
+    with_consumer,
+    with_global,
+)
 
 PACK = Path(__file__).parents[2] / "policy"
-sys.path.insert(0, str(PACK))
-import kong_policies  # noqa: E402
-
 SECRET, KONG_PLUGIN = "kubernetes:core/v1:Secret", "kubernetes:configuration.konghq.com/v1:KongPlugin"
 
 
@@ -98,7 +109,7 @@ def test_other_resources_are_passed_over() -> None:
 
 def test_patches_are_partial() -> None:
     """A patch is judged by what it says: an Ingress patch without a class isn't one that nobody takes."""
-    patch = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
+    patch: dict[str, Any] = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
     patch["metadata"] = {"name": "echo", "namespace": "demo", "annotations": {"konghq.com/plugins": "nope"}}
     said = violations([resource("kubernetes:networking.k8s.io/v1:IngressPatch", patch)])
     assert set(said) == {"client-plugin-missing"}
@@ -117,7 +128,7 @@ def unknown_everywhere(value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("base", [lambda _: None, with_consumer, with_global], ids=["plugin", "consumer", "global"])
-def test_what_is_unknown_is_neither_good_nor_bad(base) -> None:
+def test_what_is_unknown_is_neither_good_nor_bad(base: Bend) -> None:
     """Whatever single thing of a correct stack a preview doesn't know yet, nothing is found for it."""
     stack = bent(base)
     for name in stack:
@@ -173,7 +184,7 @@ def test_there_is_a_policy_for_each_rule() -> None:
 
 
 @pytest.fixture(scope="module")
-def analyzer() -> Iterator[analyzer_pb2_grpc.AnalyzerStub]:
+def analyzer() -> Iterator[Any]:
     """The running pack."""
     start = f"import runpy; runpy.run_path({str(PACK)!r}, run_name='__main__')"
     root = str(PACK.parent / "components")
@@ -193,16 +204,14 @@ def struct(document: dict[str, Any]) -> struct_pb2.Struct:
     return made
 
 
-def test_the_pack_lists_its_policies(analyzer) -> None:
+def test_the_pack_lists_its_policies(analyzer: Any) -> None:
     """The engine sees one policy for each rule, with the level it takes without a configuration."""
-    from google.protobuf import empty_pb2
-
     info = analyzer.GetAnalyzerInfo(empty_pb2.Empty())
     assert info.name == "kong-mtls"
     assert {policy.name for policy in info.policies} == {rule.id for rule in all_rules()}
 
 
-def test_the_pack_judges_a_resource(analyzer) -> None:
+def test_the_pack_judges_a_resource(analyzer: Any) -> None:
     """A policy on resources reports before the object is made; a configuration can switch it off."""
     secret = bent(data("client-ca", id=None))["client-ca"]
     request = analyzer_pb2.AnalyzeRequest(type=SECRET, properties=struct(secret), urn="urn:ca", name="client-ca")
@@ -213,7 +222,7 @@ def test_the_pack_judges_a_resource(analyzer) -> None:
     analyzer.Configure(analyzer_pb2.ConfigureAnalyzerRequest())
 
 
-def test_the_pack_judges_a_stack(analyzer) -> None:
+def test_the_pack_judges_a_stack(analyzer: Any) -> None:
     """Policies on the stack see all resources, unknown values among them, and report without secrets."""
     stack = bent(drop("plugin"))
     stack["hidden"] = ingress("hidden", "echo", plugins=UNKNOWN_STRING_VALUE)

@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 
-import examples_client
-import examples_links
-import examples_trust
-import examples_upstream
 import pytest
-from audit_examples import Example
-from audit_stack import AT, bent, correct, findings, objects, rules_of, with_consumer, with_global
 
 from kong_mtls.audit import Rule, all_rules, audit
 from kong_mtls.audit.context import Context
 from kong_mtls.audit.model import run
 from kong_mtls.reader.kic import FAILURES
 from kong_mtls.reader.manifests import read_texts
+from tests.audit import examples_client, examples_links, examples_trust, examples_upstream
+from tests.audit.audit_examples import Example
+from tests.audit.audit_stack import (
+    AT,
+    Bend,
+    Stack,
+    bent,
+    correct,
+    findings,
+    objects,
+    rules_of,
+    with_consumer,
+    with_global,
+)
 
 EXAMPLES: dict[str, Example] = (
     examples_client.EXAMPLES | examples_upstream.EXAMPLES | examples_links.EXAMPLES | examples_trust.EXAMPLES
@@ -26,7 +34,7 @@ RULES = {rule.id: rule for rule in all_rules()}
 
 
 @pytest.mark.parametrize("base", [None, with_consumer, with_global], ids=["plugin", "consumer", "global"])
-def test_a_correct_stack_is_clean(base) -> None:
+def test_a_correct_stack_is_clean(base: Bend | None) -> None:
     """Nothing at all is found on a stack that is right: no error, no warning."""
     assert findings(bent(*([base] if base else []))) == []
 
@@ -59,7 +67,7 @@ def test_the_good_example_is_clean(name: str) -> None:
     assert [finding for finding in found if finding.severity == "error"] == []
 
 
-def alone(rule: Rule, stack: dict) -> set[str]:
+def alone(rule: Rule, stack: Stack) -> set[str]:
     """What a rule finds when it sees each object by itself, as a policy on resources does."""
     hits = set()
     for name, document in stack.items():
