@@ -23,7 +23,6 @@ from .upstream_settings import EffectiveUpstream, effective
 
 _SIDES: dict[Side, str] = {"client": "gateway", "server": "upstream"}
 _MONTH = timedelta(days=30)
-_NAMED = (cases.RIGHT_PAIR, cases.NO_DEMAND, cases.WRONG_NAME)
 
 
 def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> list[Link]:
@@ -63,7 +62,6 @@ def _shared(
 ) -> Iterator[Link]:
     own = {row.case: row for _, row in proof.named_rows()}
     yield from own.values()
-    for case, row in played:
-        by_name = case in _NAMED or case.name.startswith(cases.AS)
-        if row.case not in own and not (own and by_name):
+    for _, row in played:
+        if row.case not in own and not row.case.startswith(cases.AS):
             yield replace(row, server=settings.service.object, reason=f"{row.reason}; as for {origin}")

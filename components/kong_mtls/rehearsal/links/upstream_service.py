@@ -26,7 +26,6 @@ from .upstream_settings import POD_ADDRESS, EffectiveUpstream
 
 _SIDES: dict[Side, str] = {"client": "gateway", "server": "upstream"}
 _MONTH = timedelta(days=30)
-_NAMED = (cases.RIGHT_PAIR, cases.NO_DEMAND, cases.WRONG_NAME)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class ServiceProof:
     def _wants_pair(self) -> bool:
         demanded = self._workload is not None and self._workload.demands is True
         asked = "client_certificate" in self._settings.service.asked
-        return asked or demanded or self._settings.pair is not None
+        return asked or demanded or self._settings.pair is not None or self._settings.defaults.pair_asked
 
     @property
     def _wants_verification(self) -> bool:
@@ -308,7 +307,7 @@ class ServiceProof:
             "" in settings.names,
             under.verify,
             under.pair,
-            self._real is None,
+            self._real,
             (workload.demands, workload.client_ca_pem, workload.depth) if workload else None,
             (workload.problem, workload.unknown) if workload else None,
         )
