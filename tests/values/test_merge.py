@@ -266,7 +266,7 @@ def test_the_admin_links_ends_cannot_be_changed(control_plane: Build) -> None:
         {"ingressController": {"env": None}},
         {"ingressController": {"adminApi": {"tls": {"client": {"enabled": False}}}}},
     ):
-        with pytest.raises(InputError, match="the link between ingress controller and Admin API|would remove"):
+        with pytest.raises(InputError, match=r"the link between ingress controller and Admin API|would remove"):
             control_plane(admin=admin, user_values=theirs)
     assert control_plane(user_values={"admin": {"enabled": True}})["admin"] == {"enabled": True}
 
