@@ -42,9 +42,9 @@ def test_certificates_of_both_ends(staging: Stack) -> None:
     """A P-384 CA; serverAuth with every name for the control plane; clientAuth and an own name for a data plane."""
     objects = files(staging.up())
     (root,) = trusted(objects, "kong", "kong-cluster-ca-control-plane")
-    assert (root.key, root.is_ca, root.key_usages) == ("EC P-384", True, {"key_cert_sign", "crl_sign"})
+    assert (root.key, root.is_ca, root.key_usages) == ("EC P-384", True, frozenset({"key_cert_sign", "crl_sign"}))
     (server,) = pem_of(objects, "kong", "kong-cluster-cert-control-plane")
-    assert server.extended_usages == {"server_auth"}
+    assert server.extended_usages == frozenset({"server_auth"})
     assert not server.is_ca
     assert {
         "kong-cp-kong-cluster.kong.svc.cluster.local",
@@ -53,7 +53,7 @@ def test_certificates_of_both_ends(staging: Stack) -> None:
         "kong_clustering",
     } <= set(server.dns_names)
     (client,) = pem_of(objects, "kong-dp", "kong-cluster-cert-dp")
-    assert client.extended_usages == {"client_auth"}
+    assert client.extended_usages == frozenset({"client_auth"})
     assert client.common_name == "dp.data-plane"
     assert signed_by(server, root)
     assert signed_by(client, root)
@@ -198,7 +198,7 @@ def test_a_remote_data_plane_is_signed_for(staging: Stack) -> None:
     done = staging.up({f"{CLUSTER}.remoteDataPlanes": [{"name": "far", "certificateRequestPem": pem}]})
     made = certificates(done.exports["dataPlaneCertificatePems"]["far"], "far")[0]
     assert made.common_name == "far.data-plane"
-    assert made.extended_usages == {"client_auth"}
+    assert made.extended_usages == frozenset({"client_auth"})
     assert made.certificate.public_key() == x509.load_pem_x509_csr(pem.encode()).public_key()
     assert signed_by(made, certificates(done.exports["clusterTrustPem"], "ca")[0])
 
