@@ -158,12 +158,12 @@ def pki(certificates: Pki, *, mode: str = "pki", key_of_ca: bool = False, depth:
     return documents
 
 
-def changed(documents: Documents, path: str, keys: tuple[str, ...], value: Any = None) -> Documents:
+def changed(documents: Documents, path: str, keys: tuple[str | int, ...], value: Any = None) -> Documents:
     """The documents with one value replaced; taken away when it is None."""
     copy = deepcopy(documents)
     at: Any = copy[path]
     for key in keys[:-1]:
-        at = at.setdefault(key, {})
+        at = at.setdefault(key, {}) if isinstance(at, dict) else at[key]
     if value is None:
         del at[keys[-1]]
     else:

@@ -177,6 +177,20 @@ def test_what_the_files_do_not_tell(ca: Minted, keys: tuple[str, ...], value: An
     assert (row.ok, reason in row.reason) == (None, True), row
 
 
+@pytest.mark.parametrize(
+    ("path", "keys", "reason"),
+    [
+        ("admin-cert", ("data", "tls.crt"), "the Admin API's certificate is no PEM certificate"),
+        ("admin-ca", ("data", "ca.crt"), "the controller's trust is no PEM certificate"),
+        ("kic-client", ("data", "tls.crt"), "the client certificate is no PEM certificate"),
+        (CP, ("values", "admin", "tls", "client", "caBundle"), "the client CA is no PEM certificate"),
+    ],
+)
+def test_what_is_no_certificate_is_named(ca: Minted, path: str, keys: tuple[str, ...], reason: str) -> None:
+    """A file that holds something else."""
+    assert case(admin(changed(mutual(ca), path, keys, "eA==")), GOOD).reason == reason
+
+
 @pytest.mark.parametrize("name", ["admin-cert", "admin-ca", "kic-client"])
 def test_every_secret_and_key_matters(ca: Minted, name: str) -> None:
     """A missing key is broken, a missing Secret may be somebody else's."""

@@ -404,6 +404,13 @@ def test_telemetry_that_nobody_sends_is_noticed(cluster_certificate: Minted) -> 
     assert not bad(cluster(documents))
 
 
+@pytest.mark.parametrize("path", ["manifests/configmap-kong-trust.yaml", "manifests/configmap-kong-dp-trust.yaml"])
+def test_trust_that_is_none(certificates: Pki, path: str) -> None:
+    """A trust bundle without a certificate is named, at either end."""
+    row = only(cluster(changed(pki(certificates), path, ("data", "ca.crt"), "nonsense")))
+    assert (row.ok, row.reason) == (False, "the cluster CA is no PEM certificate")
+
+
 def test_many_data_planes_each_have_their_cases(certificates: Pki) -> None:
     """Two data planes with certificates of their own: each is proved, and one's trouble isn't the other's."""
     documents = pki(certificates)

@@ -12,6 +12,9 @@ from .manifests import MASKED, Objects, configmap_data, secret_data
 
 Kind = Literal["Secret", "ConfigMap"]
 
+DEFAULT_MODE = 0o644
+"""Permissions of a Secret's or ConfigMap's files in a volume (Kubernetes API, ``defaultMode``)."""
+
 # What an image brings along: a file there is none that a manifest could give.
 IMAGE_PATHS = ("/etc/ssl/", "/etc/pki/", "/usr/", "/opt/", "/var/lib/")
 
@@ -70,6 +73,8 @@ class Source:
     name: str
     items: Mapping[str, str] | None = None
     optional: bool = False
+    mode: int = DEFAULT_MODE
+    """Permissions of the files, which belong to root (Kubernetes, ``defaultMode``)."""
 
 
 @dataclass(frozen=True)
@@ -129,16 +134,21 @@ class Container:
         found = self.env_content(key, objects)
         return found.text if found else None
 
-    def file_content(self, path: str, objects: Objects) -> Content:
-        """What is at a path in the container."""
+    def mount_at(self, path: str) -> Mount | None:
+        """The mount that a path is on; None when it is the image's."""
         path = posixpath.normpath(path)
         # The kubelet mounts shorter paths first, so the longest one that leads there is what the process sees.
         leading = [m for m in self.mounts if path == m.path or path.startswith(m.path.rstrip("/") + "/")]
-        if not leading:
+        return max(leading, key=lambda m: len(m.path), default=None)
+
+    def file_content(self, path: str, objects: Objects) -> Content:
+        """What is at a path in the container."""
+        path = posixpath.normpath(path)
+        mount = self.mount_at(path)
+        if mount is None:
             if path.startswith(IMAGE_PATHS):
                 return Content(None, f"{path} is the image's own", False)
             return Content(None, f"nothing is mounted at {path} in {self.name}")
-        mount = max(leading, key=lambda m: len(m.path))
         if not mount.declared:
             return Content(None, f"{self.name} mounts {path} from volume {mount.volume}, which it doesn't have")
         inside = posixpath.normpath(posixpath.join(mount.sub_path, posixpath.relpath(path, mount.path)))

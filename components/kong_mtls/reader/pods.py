@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .container import Container, EnvFrom, EnvValue, FieldRef, KeyRef, Kind, Mount, Source
+from .container import DEFAULT_MODE, Container, EnvFrom, EnvValue, FieldRef, KeyRef, Kind, Mount, Source
 
 
 def dicts(value: Any) -> list[dict[str, Any]]:
@@ -56,15 +56,18 @@ def env_from_list(value: Any) -> tuple[EnvFrom, ...]:
 
 def volume_sources(volume: Mapping[str, Any]) -> tuple[Source, ...]:
     """The Secrets and ConfigMaps that a pod's volume is filled from; empty for other kinds of volumes."""
-    parts = [volume, *dicts((volume.get("projected") or {}).get("sources"))]
+    projected: Mapping[str, Any] = volume.get("projected") or {}
+    parts = [(volume, None), *((part, projected.get("defaultMode")) for part in dicts(projected.get("sources")))]
     found = []
-    for part in parts:
+    for part, projected_mode in parts:
         for key, kind, name_key in _VOLUME_REFS:
             ref = part.get(key)
             if isinstance(ref, dict):
                 items = {str(i.get("path")): str(i.get("key")) for i in dicts(ref.get("items"))} or None
                 name = str(ref.get(name_key) or ref.get("name"))
-                found.append(Source(kind, name, items, bool(ref.get("optional"))))
+                mode = ref.get("defaultMode", projected_mode)
+                mode = int(mode) if isinstance(mode, int | float) else DEFAULT_MODE
+                found.append(Source(kind, name, items, bool(ref.get("optional")), mode))
     return tuple(found)
 
 
@@ -83,10 +86,23 @@ def mounts_of(mounts: Any, volumes: Mapping[str, tuple[Source, ...]]) -> tuple[M
 
 
 def pod_container(
-    spec: Mapping[str, Any], namespace: str, owner: str, chosen: Callable[[Mapping[str, Any]], bool]
+    spec: Mapping[str, Any],
+    namespace: str,
+    owner: str,
+    chosen: Callable[[Mapping[str, Any]], bool],
+    claims: Sequence[str] = (),
 ) -> Container | None:
-    """The first chosen container of a pod's spec."""
-    volumes = {str(v.get("name")): volume_sources(v) for v in dicts(spec.get("volumes"))}
+    """The first chosen container of a pod's spec.
+
+    Args:
+        spec: the pod's.
+        namespace: where it runs.
+        owner: how messages name it.
+        chosen: which of its containers.
+        claims: volumes that a StatefulSet's claim templates add.
+    """
+    volumes: dict[str, tuple[Source, ...]] = dict.fromkeys(claims, ())
+    volumes |= {str(v.get("name")): volume_sources(v) for v in dicts(spec.get("volumes"))}
     for each in dicts(spec.get("containers")):
         if chosen(each):
             command = [*(each.get("command") or ()), *(each.get("args") or ())]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from ...reader.manifests import Objects
-from . import admin, client, cluster, upstream
+from . import admin, client, cluster, database, upstream
 from .model import Link, Progress
 
 __all__ = ["LINKS", "Link", "prove"]
@@ -17,6 +17,7 @@ LINKS: dict[str, Callable[[Objects, datetime, Progress], list[Link]]] = {
     "client": client.prove,
     "upstream": upstream.prove,
     "admin": admin.prove,
+    "database": database.prove,
 }
 
 

@@ -184,6 +184,8 @@ def _server(settings: Settings, verified: bool, at: datetime) -> ServerEnd:
         for key in ("ssl_client_certificate", "ssl_trusted_certificate")
         if (path := settings.text(f"nginx_admin_{key}"))
     ]
+    for pem in ca:
+        load_chain(pem, "client CA")
     if verify in ("on", "optional") and not ca:
         raise Broken(f"nginx refuses to start {title}: no ssl_client_certificate for ssl_verify_client")
     return ServerEnd(
@@ -203,6 +205,8 @@ def _client(controller: _Controller, server: ServerEnd, name: str, at: datetime)
     trust = controller.pem("CA_CERT")
     if controller.verifies and trust is None:
         raise Unproved(f"{title} has no {_PREFIX}CA_CERT: it trusts the CA bundle of its image, which is in no file")
+    if trust is not None:
+        load_chain(trust, "controller's trust")
     cert, key = controller.pem("TLS_CLIENT_CERT"), controller.pem("TLS_CLIENT_KEY")
     if cert is None or key is None or not _would_show(cert, server):
         cert = key = None

@@ -144,21 +144,30 @@ class Trials:
 
     def servers_of_the_ca(self, bad: Mapping[str, Mapping[str, Any]]) -> Iterator[Link]:
         """Servers of the right CA that differ from the good one by the arguments of `twin`, by case."""
-        leaf = self.server_chain[0]
-        # A self-signed server certificate can sign itself, but as a rule nobody else: it is no CA.
-        keys = None if self.server_is_self_signed else self.keys
-        authority = authority_over(self.server_chain, self.client.trust_pem or b"", keys, self.client.at)
-        client = replace(self.client, trust_pem=authority.trust_pem)
-        control = exchange(client, self._impostor(authority, leaf))
+        authority, client = self._server_authority
+        control = exchange(client, self._impostor(authority))
         for case, change in bad.items():
             if control.accepted:
-                server = self._impostor(authority, leaf, **change)
+                server = self._impostor(authority, **change)
                 yield self.bad_server(case, server, client=client, note=authority.note)
             else:
                 yield self._vacuous(case, control)
 
-    def _impostor(self, authority: Authority, leaf: x509.Certificate, **change: Any) -> ServerEnd:
-        peer = twin(leaf, issuer=authority.signer, **change)
+    def with_server_of_the_ca(self, **change: Any) -> tuple[Outcome, str]:
+        """The client to a server of the right CA, changed by arguments of `twin`; and how that came by its CA."""
+        authority, client = self._server_authority
+        return exchange(client, self._impostor(authority, **change)), authority.note
+
+    @cached_property
+    def _server_authority(self) -> tuple[Authority, ClientEnd]:
+        """Who signs as the server's CA does, and the client that trusts it."""
+        # A self-signed server certificate can sign itself, but as a rule nobody else: it is no CA.
+        keys = None if self.server_is_self_signed else self.keys
+        authority = authority_over(self.server_chain, self.client.trust_pem or b"", keys, self.client.at)
+        return authority, replace(self.client, trust_pem=authority.trust_pem)
+
+    def _impostor(self, authority: Authority, **change: Any) -> ServerEnd:
+        peer = twin(self.server_chain[0], issuer=authority.signer, **change)
         chain_pem = authority.chain_pem(peer)
         return replace(self.server, cert_chain_pem=chain_pem, key_pem=peer.key_pem, verify="off", answer=answer_ok)
 

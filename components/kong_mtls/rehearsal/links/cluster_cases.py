@@ -40,7 +40,7 @@ def rows(pair: Pair, data_plane: DataPlane, control_plane: ControlPlane, keys: K
 
 def _good(trials: Trials, data_plane: DataPlane) -> Link:
     row = trials.good(GOOD)
-    if not row.ok and data_plane.system_trust and not data_plane.own_trust:
+    if not row.ok and data_plane.system_trust and data_plane.trust_pem is None:
         reason = f"whether the CA bundle of the image holds the control plane's CA is in no file ({row.reason})"
         return trials.pair.unproved(GOOD, ACCEPT, reason)
     return row

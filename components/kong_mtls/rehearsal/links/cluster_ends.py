@@ -101,8 +101,6 @@ class DataPlane:
     trust_pem: bytes | None
     system_trust: bool
     """It also trusts the CA bundle of its image, which is in no file."""
-    own_trust: bool
-    """It has trust of its own for the cluster link, so that the image's bundle is beside the point."""
     depth: int
     server_name: str
 
@@ -132,6 +130,12 @@ def _pair(settings: Settings) -> tuple[bytes, bytes]:
     return settings.pem("cluster_cert"), settings.pem("cluster_cert_key")
 
 
+def _cluster_ca(settings: Settings) -> bytes:
+    pem = settings.pem("cluster_ca_cert")
+    load_chain(pem, "cluster CA")
+    return pem
+
+
 def _is_off(settings: Settings, key: str) -> bool:
     return (settings.text(key) or "off").split(",")[0].strip() == "off"
 
@@ -153,7 +157,7 @@ def control_plane(settings: Settings) -> ControlPlane:
     if _is_off(settings, "admin_listen"):
         raise Broken(f"{title} refuses to start: a control plane needs its Admin API, and KONG_ADMIN_LISTEN is off")
     cert_pem, key_pem = _pair(settings)
-    ca_pem = settings.pem("cluster_ca_cert") if mode != "shared" else None
+    ca_pem = _cluster_ca(settings) if mode != "shared" else None
     allowed = tuple(settings.words("cluster_allowed_common_names"))
     return ControlPlane(mode, tuple(load_chain(cert_pem, "cluster certificate")), cert_pem, key_pem, ca_pem, allowed)
 
@@ -178,21 +182,18 @@ def data_plane(settings: Settings, host: str, server_name_key: str) -> DataPlane
     if _is_off(settings, "proxy_listen"):
         raise Broken(f"{title} refuses to start: a data plane needs KONG_PROXY_LISTEN, and it is off")
     cert_pem, key_pem = _pair(settings)
-    listed = settings.words("lua_ssl_trusted_certificate") or ["system"]
-    name = "KONG_LUA_SSL_TRUSTED_CERTIFICATE"
-    trust = [settings.content_of(name, each) for each in listed if each != "system"]
-    own = (
-        cert_pem if mode == "shared" else settings.pem("cluster_ca_cert") if settings.text("cluster_ca_cert") else None
-    )
-    trust += [own] if own is not None else []
+    trust = settings.trusted_certificates()
+    if mode == "shared":
+        trust.append(cert_pem)
+    elif settings.text("cluster_ca_cert") is not None:
+        trust.append(_cluster_ca(settings))
     server_name = SHARED_NAME if mode == "shared" else settings.text(server_name_key) or host
     return DataPlane(
         tuple(load_chain(cert_pem, "cluster certificate")),
         cert_pem,
         key_pem,
         b"\n".join(trust) if trust else None,
-        "system" in listed,
-        own is not None or len(listed) > listed.count("system"),
+        settings.trusts_system,
         settings.number("lua_ssl_verify_depth", default_verify_depth(settings.release)),
         server_name,
     )

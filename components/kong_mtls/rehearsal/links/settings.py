@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ...reader.chart import KongRelease
 from ...reader.container import Container, Content, decode_base64
 from ...reader.manifests import Objects
+from .handshake import load_chain
 
 
 class Broken(Exception):  # noqa: N818 - a state of the configuration, told as a row of the table
@@ -82,6 +83,26 @@ class Settings:
         if value is not None and value.startswith("/"):
             return self.content_of(f"KONG_{key.upper()}", value.split(",")[0].strip())
         return self.pem(key)
+
+    def trusted_certificates(self) -> list[bytes]:
+        """What ``lua_ssl_trusted_certificate`` lists, but for ``system``: the image's bundle is in no file.
+
+        Raises:
+            Broken: one of them isn't there.
+            Unproved: one of them isn't in the files.
+            UnusableEnd: one of them is no certificate.
+        """
+        name = "KONG_LUA_SSL_TRUSTED_CERTIFICATE"
+        listed = [each for each in self.words("lua_ssl_trusted_certificate") if each != "system"]
+        found = [self.content_of(name, each) for each in listed]
+        for pem in found:
+            load_chain(pem, "trust")
+        return found
+
+    @property
+    def trusts_system(self) -> bool:
+        """Whether ``lua_ssl_trusted_certificate`` lists the image's CA bundle, as it does by default."""
+        return "system" in (self.words("lua_ssl_trusted_certificate") or ["system"])
 
     def content_of(self, name: str, value: str) -> bytes:
         """What a path, PEM text or base64 of it stands for."""
