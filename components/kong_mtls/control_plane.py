@@ -67,7 +67,7 @@ class ControlPlane(pulumi.ComponentResource):
     cluster_host: pulumi.Output[str]
     """Host of the cluster endpoint inside the cluster, port 8005."""
     telemetry_host: pulumi.Output[str]
-    """Host of the telemetry endpoint inside the cluster, port 8006 (Enterprise)."""
+    """Host of the telemetry endpoint inside the cluster, port 8006; empty with edition `oss`, which has none."""
 
     def __init__(self, name: str, args: ControlPlaneArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Install the release."""
@@ -104,7 +104,7 @@ class ControlPlane(pulumi.ComponentResource):
         cluster_host, telemetry_host = endpoints(release, args["namespace"])
         self.release_name = self.release.status.apply(lambda status: status.name or release)
         self.cluster_host = pulumi.Output.from_input(cluster_host)
-        self.telemetry_host = pulumi.Output.from_input(telemetry_host)
+        self.telemetry_host = pulumi.Output.from_input("" if args.get("edition") == "oss" else telemetry_host)
         self.register_outputs(
             {
                 "release_name": self.release_name,

@@ -46,7 +46,7 @@ class KongHybrid(pulumi.ComponentResource):
     cluster_endpoint: pulumi.Output[str]
     """`host:port` that data planes connect to."""
     telemetry_endpoint: pulumi.Output[str]
-    """`host:port` that data planes send telemetry to (Enterprise)."""
+    """`host:port` that data planes send telemetry to; empty with edition `oss`, which has none."""
     proxies: pulumi.Output[Mapping[str, ProxyEndpoint]]
     """Where clients reach each data plane inside the cluster, by the data plane's name."""
     cluster_authority: pulumi.Output[Mapping[str, Any]]
@@ -226,7 +226,9 @@ class KongHybrid(pulumi.ComponentResource):
         planes: Mapping[str, DataPlane],
     ) -> None:
         self.cluster_endpoint = control_plane.cluster_host.apply(lambda host: f"{host}:{names.CLUSTER_PORT}")
-        self.telemetry_endpoint = control_plane.telemetry_host.apply(lambda host: f"{host}:{names.TELEMETRY_PORT}")
+        self.telemetry_endpoint = control_plane.telemetry_host.apply(
+            lambda host: f"{host}:{names.TELEMETRY_PORT}" if host else ""
+        )
         self.proxies = pulumi.Output.all(
             **{
                 name: pulumi.Output.all(host=plane.proxy_host, https_port=plane.proxy_https_port)
