@@ -265,7 +265,7 @@ def test_state_is_read_from_the_programs_folder(program: Program) -> None:
 
 
 def test_many_runs_are_alike(program: Program) -> None:
-    """Stand-ins answer concurrently with the program; the outcome never depends on it."""
+    """However the SDK schedules its work, the outcome is the same."""
     program.write("""
         keys = [random.RandomUuid(f"id-{i}") for i in range(30)]
         for i, key in enumerate(keys):

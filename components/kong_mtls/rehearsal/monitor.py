@@ -6,7 +6,6 @@ parents, options, the decision between same, update and replacement, and unknown
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -112,7 +111,6 @@ class Monitor(MockMonitor):
         self.unstaged: dict[str, str] = {}
         self.failure: Exception | None = None
         self.messages: list[Message] = []
-        self._lock = threading.RLock()
         self._identities: dict[str, str] = {}
         self._owners: dict[str, list[tuple[str, dict[wire.Path, Any]]]] = {}
         self._old_urns: dict[str, str] = {}
@@ -129,8 +127,7 @@ class Monitor(MockMonitor):
         try:
             resource = self._resource(request)
             if request.transforms:
-                with self._lock:
-                    self.unstaged[f"{resource.urn} (transforms)"] = "transform"
+                self.unstaged[f"{resource.urn} (transforms)"] = "transform"
             if request.type == STACK_TYPE:
                 return resource_pb2.RegisterResourceResponse(urn=resource.urn)
             if not request.custom and not request.remote:
@@ -151,9 +148,8 @@ class Monitor(MockMonitor):
             refers = request.type == REFERENCE_TYPE
             outputs = self._reference(request.id) if refers else self._read(request, resource)
             resource = replace(resource, id=request.id, outputs=outputs)
-            with self._lock:
-                self._keep(resource)
-                self.steps[resource.urn] = Step(resource.urn, resource.type, resource.name, "read")
+            self._keep(resource)
+            self.steps[resource.urn] = Step(resource.urn, resource.type, resource.name, "read")
         except Exception as error:
             self._fail(error)
             raise
@@ -164,11 +160,10 @@ class Monitor(MockMonitor):
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         """A component, or the stack itself, declares its outputs; the stack's are its exports."""
         outputs = wire.from_struct(request.outputs)
-        with self._lock:
-            if request.urn.endswith(f"::{STACK_TYPE}::{self.project}-{self.stack}"):
-                self.exports = outputs
-            elif request.urn in self.made:
-                self.made[request.urn] = replace(self.made[request.urn], outputs=outputs)
+        if request.urn.endswith(f"::{STACK_TYPE}::{self.project}-{self.stack}"):
+            self.exports = outputs
+        elif request.urn in self.made:
+            self.made[request.urn] = replace(self.made[request.urn], outputs=outputs)
         return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
@@ -178,32 +173,27 @@ class Monitor(MockMonitor):
             if found is not None:
                 state = {"urn": found.urn, "id": found.id, "state": dict(found.outputs)}
                 return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct(state)})
-        with self._lock:
-            self.unstaged[f"{request.tok} (function)"] = request.tok
+        self.unstaged[f"{request.tok} (function)"] = request.tok
         return resource_pb2.ResourceInvokeResponse(**{"return": wire.to_struct({})})
 
     def ExistsResource(self, request: Any) -> Any:  # noqa: N802
         """Whether a resource with that id exists, as far as this run knows."""
-        with self._lock:
-            exists = any(r.type == request.type and r.id == request.id for r in self.made.values())
+        exists = any(r.type == request.type and r.id == request.id for r in self.made.values())
         return resource_pb2.ExistsResourceResponse(exists=exists)
 
     def RegisterStackTransform(self, request: Any) -> Any:  # noqa: ARG002, N802
         """A transform of all resources is declared. Only the engine runs transforms."""
-        with self._lock:
-            self.unstaged["register_resource_transform (function)"] = "transform"
+        self.unstaged["register_resource_transform (function)"] = "transform"
         return empty_pb2.Empty()
 
     def RegisterStackInvokeTransform(self, request: Any) -> Any:  # noqa: ARG002, N802
         """A transform of all function calls is declared. Only the engine runs transforms."""
-        with self._lock:
-            self.unstaged["register_invoke_transform (function)"] = "transform"
+        self.unstaged["register_invoke_transform (function)"] = "transform"
         return empty_pb2.Empty()
 
     def RegisterResourceHook(self, request: Any) -> Any:  # noqa: N802
         """A hook around a resource's life is declared. Nothing comes to life here, so it is not run."""
-        with self._lock:
-            self.messages.append(Message("warning", f"the resource hook {request.name!r} is not run in a rehearsal"))
+        self.messages.append(Message("warning", f"the resource hook {request.name!r} is not run in a rehearsal"))
         return empty_pb2.Empty()
 
     # What the SDK's log calls, by the names of the engine's protocol.
@@ -218,9 +208,8 @@ class Monitor(MockMonitor):
         severity = severities.get(request.severity)
         if severity is not None:
             message = Message(severity, request.message.strip(), request.urn)
-            with self._lock:
-                if message not in self.messages:
-                    self.messages.append(message)
+            if message not in self.messages:
+                self.messages.append(message)
         return empty_pb2.Empty()
 
     def RequirePulumiVersion(self, request: Any) -> Any:  # noqa: ARG002, N802
@@ -231,18 +220,17 @@ class Monitor(MockMonitor):
 
     def find(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The object that this run, or a controller after it, made; else the one recorded and not yet registered."""
-        with self._lock:
-            current: list[Resource | Recorded] = [
-                r for r in self.made.values() if r.custom and r.type.startswith("kubernetes:")
-            ]
-            ahead = [r for urn, r in self.state.resources.items() if self.preview and urn not in self.made]
-            for resource in [*current, *ahead]:
-                patch = kubernetes.is_patch(resource.type, resource.inputs)
-                own = [] if patch or "kind" not in resource.inputs else [resource.outputs]
-                for item in [*own, *resource.cluster]:
-                    place = (item.get("kind"), kubernetes.namespace_of(item), kubernetes.metadata(item).get("name"))
-                    if place == (kind, namespace, name):
-                        return item
+        current: list[Resource | Recorded] = [
+            r for r in self.made.values() if r.custom and r.type.startswith("kubernetes:")
+        ]
+        ahead = [r for urn, r in self.state.resources.items() if self.preview and urn not in self.made]
+        for resource in [*current, *ahead]:
+            patch = kubernetes.is_patch(resource.type, resource.inputs)
+            own = [] if patch or "kind" not in resource.inputs else [resource.outputs]
+            for item in [*own, *resource.cluster]:
+                place = (item.get("kind"), kubernetes.namespace_of(item), kubernetes.metadata(item).get("name"))
+                if place == (kind, namespace, name):
+                    return item
         return None
 
     def deletions(self) -> list[Step]:
@@ -271,9 +259,8 @@ class Monitor(MockMonitor):
         return f"urn:pulumi:{self.stack}::{self.project}::{type_}::{name}"
 
     def _fail(self, error: Exception) -> None:
-        with self._lock:
-            if self.failure is None:
-                self.failure = error
+        if self.failure is None:
+            self.failure = error
 
     def _resource(self, request: Any) -> Resource:
         """What the request says, in one value. A read has fewer options than a registration."""
@@ -333,21 +320,19 @@ class Monitor(MockMonitor):
         return tuple(dict.fromkeys([*urns, *request.aliasURNs]))
 
     def _keep(self, resource: Resource) -> None:
-        with self._lock:
-            if resource.urn in self.made:
-                raise ResourceError(f"duplicate resource URN '{resource.urn}'; try giving it a unique name")
-            self.made[resource.urn] = resource
+        if resource.urn in self.made:
+            raise ResourceError(f"duplicate resource URN '{resource.urn}'; try giving it a unique name")
+        self.made[resource.urn] = resource
 
     def _stage(self, resource: Resource, request: Any) -> Resource:
         stand_in = None if request.remote else standins.find(resource.type)
         secret = frozenset(request.additionalSecretOutputs)
         if stand_in is None:
-            with self._lock:
-                self.unstaged[resource.urn] = resource.type
-                resource = replace(
-                    resource, staged=False, outputs=_mark(resource.inputs, secret), id=f"{resource.name} (not staged)"
-                )
-                self._keep(resource)
+            self.unstaged[resource.urn] = resource.type
+            resource = replace(
+                resource, staged=False, outputs=_mark(resource.inputs, secret), id=f"{resource.name} (not staged)"
+            )
+            self._keep(resource)
             return resource
         try:
             return self._decide(resource, stand_in, secret | stand_in.secret_outputs)
@@ -377,13 +362,12 @@ class Monitor(MockMonitor):
                 raise ResourceError("cannot be replaced because it is protected")
             fresh = replace(call, inputs=dict(resource.inputs), old=None)
             call = replace(fresh, inputs=stand_in.check(fresh))
-        with self._lock:
-            if resource.urn in self.made:
-                raise ResourceError("duplicate resource URN; try giving it a unique name")
-            self._claim(stand_in, call, step, old)
-            self.steps[resource.urn] = step
-            if step.delete_first:
-                self._force_dependents(resource.urn)
+        if resource.urn in self.made:
+            raise ResourceError("duplicate resource URN; try giving it a unique name")
+        self._claim(stand_in, call, step, old)
+        self.steps[resource.urn] = step
+        if step.delete_first:
+            self._force_dependents(resource.urn)
         made = self._made(stand_in, call, step, old)
         resource = replace(
             resource,
@@ -392,19 +376,17 @@ class Monitor(MockMonitor):
             outputs=_mark(made.outputs, secret),
             cluster=old.cluster if old else (),
         )
-        with self._lock:
-            self._keep(resource)
-            if stand_in.controller is not None and not self.preview:
-                self._waiting[resource.urn] = (call, stand_in, "not asked yet")
-            self._settle()
-            return self.made[resource.urn]
+        self._keep(resource)
+        if stand_in.controller is not None and not self.preview:
+            self._waiting[resource.urn] = (call, stand_in, "not asked yet")
+        self._settle()
+        return self.made[resource.urn]
 
     def _recorded(self, resource: Resource) -> Recorded | None:
         for urn in (resource.urn, *resource.aliases):
             old = self.state.resources.get(urn)
             if old is not None and old.type == resource.type:
-                with self._lock:
-                    self._old_urns[resource.urn] = urn
+                self._old_urns[resource.urn] = urn
                 return old
         return None
 
@@ -546,8 +528,7 @@ class Monitor(MockMonitor):
         namespace, _, name = request.id.rpartition("/")
         found = self.find(kind, namespace, name) if request.type.startswith("kubernetes:") else None
         if found is None:
-            with self._lock:
-                self.unstaged[f"{resource.urn} (read of {request.id})"] = resource.type
+            self.unstaged[f"{resource.urn} (read of {request.id})"] = resource.type
             return dict(resource.inputs)
         return dict(_mark(found, frozenset({"data", "stringData"}) if kind == "Secret" else frozenset()))
 
