@@ -220,6 +220,7 @@ def _show(context: SSL.Context, chain_pem: bytes, key_pem: bytes) -> None:
     try:
         context.use_certificate(own)
         context.use_privatekey(key)  # type: ignore[arg-type]  # kinds that TLS lacks are refused below
+        context.check_privatekey()  # a key of another kind than the certificate's is taken without a word
         for intermediate in intermediates:
             context.add_extra_chain_cert(intermediate)
     except SSL.Error as e:
