@@ -27,6 +27,7 @@ _MISSING = re.compile(
     r"spec\.ports: Required value|either `defaultBackend` or `rules` must be specified|spec: Required value|"
     r"spec\.rules: Required value"
 )
+_GONE = re.compile(r"currently managing a required field, so it can't be deleted")
 _NO_NAMESPACE = re.compile(r'namespaces "[^"]*" not found')
 _NO_KIND = re.compile(r"no matches for kind")
 _CONFLICT = re.compile(r'conflicts? with "(?P<manager>[^"]*)"')
@@ -48,6 +49,8 @@ def explanation(kind: str, namespace: str, name: str, error: str) -> str | None:
     target = f"{kind} {namespace}/{name}"
     if _NO_NAMESPACE.search(error):
         return f"{target} can't be annotated: there is no namespace {namespace!r}"
+    if _GONE.search(error):
+        return f"{target}: its annotations can't be removed, since it is gone itself; `pulumi refresh` forgets them"
     if _NO_KIND.search(error):
         return f"{target} can't be annotated: the cluster doesn't know the kind {kind}; install its CRDs first"
     if _MISSING.search(error):
