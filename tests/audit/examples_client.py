@@ -17,6 +17,7 @@ from tests.audit.audit_stack import (
     change,
     data,
     drop,
+    env,
     ingress,
     minted,
     mtls_plugin,
@@ -93,6 +94,16 @@ def global_plugin(name: str, *, label: str | None = "true", klass: str | None = 
 def consumer(name: str, **body: object) -> Doc:
     return obj("KongConsumer", name, "demo", GROUP, annotations={CLASS: "kong"}, **body)
 
+
+LISTENER = both(
+    add("callers", obj("Secret", "callers", "kong-dp", stringData={"ca.crt": pem(authority("client ca"))})),
+    values("dp", secretVolumes=["dp-cluster", "dp-server", "callers"]),
+    env(
+        "dp",
+        nginx_proxy_ssl_verify_client="on",
+        nginx_proxy_ssl_client_certificate="/etc/secrets/callers/ca.crt",
+    ),
+)
 
 EXAMPLES = {
     # --- CA objects
@@ -216,6 +227,7 @@ EXAMPLES = {
     ),
     # --- licence
     "client-license-missing": Example("Release/kong-dp/dp", values("dp", enterprise={"enabled": True})),
+    "client-license-control-plane": Example("Release/kong/cp", values("cp", enterprise={"enabled": True})),
     "client-license-edition": Example(
         "Release/kong-dp/dp",
         both(values("dp", enterprise={"enabled": False}, image={"repository": "kong", "tag": "3.9.1"})),
@@ -273,6 +285,22 @@ EXAMPLES = {
     "client-plain-http": Example(INGRESS, annotate("ingress", "protocols", None)),
     "client-no-snis": Example(
         INGRESS, annotate("ingress", "snis", None), good=both(with_global, annotate("ingress", "snis", None))
+    ),
+    "client-snis-hosts": Example(
+        INGRESS,
+        annotate("ingress", "snis", "www.example.com"),
+        good=annotate("ingress", "snis", "echo.example.com,www.example.com"),
+    ),
+    "client-listener-no-ca": Example(
+        "Release/kong-dp/dp", env("dp", nginx_proxy_ssl_verify_client="on"), good=LISTENER
+    ),
+    "client-listener-optional": Example(
+        "Release/kong-dp/dp", both(LISTENER, env("dp", nginx_proxy_ssl_verify_client="optional")), good=LISTENER
+    ),
+    "client-default-certificate": Example(
+        INGRESS,
+        both(env("dp", ssl_cert=None, ssl_cert_key=None), drop("ingress", "spec", "tls")),
+        good=drop("ingress", "spec", "tls"),
     ),
     # --- consumers
     "client-consumer-class": Example(

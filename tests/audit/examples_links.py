@@ -120,6 +120,8 @@ EXAMPLES = {
     "cluster-database": Example(DP, env("dp", database="postgres")),
     "cluster-controller": Example(DP, values("dp", ingressController={})),
     "cluster-listener": Example(CP, values("cp", cluster={"enabled": True})),
+    "cluster-proxy-listener": Example(DP, values("dp", proxy={"http": {"enabled": False}, "tls": {"enabled": False}})),
+    "cluster-publish-service": Example(CP, values("cp", ingressController={})),
     "cluster-endpoint": Example(
         DP,
         env("dp", cluster_control_plane="cp-cluster.kong.svc.cluster.local:8005", cluster_server_name=CP_HOST),
@@ -226,5 +228,6 @@ EXAMPLES = {
     "database-client-usage": Example(
         "Secret/kong/db-client", database_client(server=True), good=database_client(client=True)
     ),
+    "database-subchart": Example(CP, values("cp", postgresql={"enabled": True})),
     "database-password-in-values": Example(CP, env("cp", pg_password="not-a-real-one")),
 }

@@ -193,6 +193,16 @@ EXAMPLES = {
     "hygiene-env-number": Example(
         CP, env("cp", cluster_max_payload=16777216), good=env("cp", cluster_max_payload="16777216")
     ),
+    "hygiene-image-version": Example(
+        DP,
+        values("dp", image={"repository": "kong/kong-gateway", "tag": "latest"}),
+        good=values("dp", image={"repository": "kong/kong-gateway", "tag": "build-7", "effectiveSemver": "3.10.0"}),
+    ),
+    "hygiene-env-boolean": Example(
+        DP, env("dp", nginx_proxy_real_ip_recursive=True), good=env("dp", nginx_proxy_real_ip_recursive="on")
+    ),
+    "hygiene-budget-of-one": Example(DP, values("dp", replicaCount=1)),
+    "hygiene-volume-name": Example(DP, values("dp", secretVolumes=["dp-cluster", "dp-server", "my.secret"])),
     "hygiene-annotation-not-string": Example("Service/demo/echo", annotate("service", "tls-verify", True)),
     # --- the audit itself
     "audit-silence-reason": Example(

@@ -56,6 +56,11 @@ class Context:
         """The releases of the kong chart."""
         return kong_releases(self.objects)
 
+    @staticmethod
+    def ident(release: KongRelease) -> str:
+        """How findings name a release."""
+        return f"Release/{release.release.namespace}/{release.name}"
+
     @cached_property
     def workloads(self) -> list[Workload]:
         """Everything in the set that makes pods."""

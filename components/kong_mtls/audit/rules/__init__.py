@@ -9,6 +9,7 @@ MODULES = (
     "plugins",
     "license",
     "routes",
+    "listener",
     "consumers",
     "servers",
     "upstream",
@@ -19,6 +20,7 @@ MODULES = (
     "files",
     "trust",
     "issuance",
+    "chart",
     "hygiene",
     "existing",
 )

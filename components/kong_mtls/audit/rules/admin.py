@@ -186,7 +186,7 @@ def _verify_off(context: Context) -> Iterator[Hit]:
         beyond = gateway is None or any(not each.local_only for each in gateway.listeners("admin_listen") or ())
         if value.lower() in ("true", "1", "t") and (not local or beyond):
             why = "its address is not localhost" if not local else "the Admin API listens beyond localhost"
-            yield Hit(f"Release/{release.release.namespace}/{release.name}", f"verification is off, and {why}")
+            yield Hit(context.ident(release), f"verification is off, and {why}")
 
 
 def _server(gateway: Gateway) -> Material | None:

@@ -49,7 +49,7 @@ failure_rule(
     effect="Today's controllers read it all the same; Kong's documentation asks for the annotation, and with two "
     "controllers in a cluster both take an object without it.",
     fix="Annotate it kubernetes.io/ingress.class: <the controller's class>.",
-    source="https://developer.konghq.com/kubernetes-ingress-controller/reference/custom-resources/",
+    source="https://developer.konghq.com/kubernetes-ingress-controller/mtls/",
     scope="object",
 )
 

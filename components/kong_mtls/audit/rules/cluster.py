@@ -163,6 +163,40 @@ def _listener(context: Context) -> Iterator[Hit]:
 
 
 @rule(
+    "cluster-proxy-listener",
+    "error",
+    "A data plane doesn't listen for requests",
+    effect="Kong refuses to start: proxy_listen must be specified for a data plane.",
+    fix="Leave env.proxy_listen to the chart, and proxy.tls.enabled on.",
+    source=_PARSE,
+    scope="object",
+)
+def _proxy_listener(context: Context) -> Iterator[Hit]:
+    for gateway in planes(context, "data_plane"):
+        if gateway.content("proxy_listen") is not None and gateway.listeners("proxy_listen") == ():
+            yield Hit(gateway.object, "proxy_listen is off")
+
+
+@rule(
+    "cluster-publish-service",
+    "warning",
+    "The controller on the control plane publishes a proxy that isn't there",
+    effect="Ingress status gets no address: DNS controllers and readiness of Ingress objects wait for one for ever.",
+    fix="Set ingressController.env.publish_service to <data plane's namespace>/<its release>-kong-proxy.",
+    source="Kong/charts charts/kong/README.md (hybrid mode)",
+    scope="object",
+)
+def _publish(context: Context) -> Iterator[Hit]:
+    for gateway in planes(context, "control_plane"):
+        release = gateway.release
+        if release is None or release.ingress_controller is None or "proxy" in release.services:
+            continue
+        named = release.ingress_controller.container.env_value("CONTROLLER_PUBLISH_SERVICE", context.objects)
+        if named == f"{release.namespace}/{release.fullname}-proxy":
+            yield Hit(gateway.object, f"it publishes {named}, and proxy.enabled is false")
+
+
+@rule(
     "cluster-endpoint",
     "error",
     "A data plane is pointed at something the control plane doesn't have",

@@ -22,7 +22,6 @@ from .cluster import planes
 
 _ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,}")
 _MOVING = re.compile(r"(latest|stable|edge|main|master|nightly|dev|develop|rolling|current)(-.*)?")
-_LONGEST_RELEASE = 34
 
 
 def _holds_key(text: str) -> bool:
@@ -120,7 +119,7 @@ def _moving(context: Context) -> Iterator[Hit]:
         for where, image in images:
             why = _moves(image)
             if why:
-                yield Hit(f"Release/{release.release.namespace}/{release.name}", f"{where} has {why}")
+                yield Hit(context.ident(release), f"{where} has {why}")
     for workload in context.workloads:
         for container in workload.containers:
             why = _moves(str(container.get("image") or ""))
@@ -166,42 +165,6 @@ def _has_budget(context: Context, gateway: Gateway) -> bool:
         and matches((budget.get("spec") or {}).get("selector") or {}, gateway.labels)
         for budget in context.objects.all("PodDisruptionBudget")
     )
-
-
-@rule(
-    "hygiene-release-name",
-    "error",
-    "A release's name is too long for the chart",
-    effect="The chart adds up to 29 characters after its cut at 63: Services and Jobs get names that Kubernetes "
-    "refuses.",
-    fix=f"Keep the release's name to {_LONGEST_RELEASE} characters.",
-    source="Kong/charts charts/kong/templates/_helpers.tpl (kong.fullname)",
-    scope="object",
-)
-def _release_name(context: Context) -> Iterator[Hit]:
-    for release in context.releases:
-        if len(release.name) > _LONGEST_RELEASE and not release.values.text("fullnameOverride"):
-            yield Hit(f"Release/{release.release.namespace}/{release.name}", f"it has {len(release.name)} characters")
-
-
-@rule(
-    "hygiene-env-number",
-    "error",
-    "A number in env is rendered in scientific notation",
-    effect="Helm turns YAML numbers into floats, 16777216 into 1.6777216e+07: Kong refuses to start or reads another "
-    "number.",
-    fix="Put the number in quotes.",
-    source="Kong/charts charts/kong/templates/_helpers.tpl (kong.env)",
-    scope="object",
-)
-def _number(context: Context) -> Iterator[Hit]:
-    for release in context.releases:
-        for key, value in release.values.map("env").items():
-            rendered = release.env.get(f"KONG_{key.upper()}")
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and "e" in str(rendered):
-                yield Hit(
-                    f"Release/{release.release.namespace}/{release.name}", f"env.{key}: {value} becomes {rendered}"
-                )
 
 
 @rule(

@@ -11,20 +11,20 @@ from kong_mtls.reader.manifests import MASKED
 from ..context import Context
 from ..gateways import Gateway
 from ..model import Hit, rule
+from .plugins import kong_plugins
 
 _LICENSE = "https://developer.konghq.com/gateway/entities/license/"
 _SKIPPED = "Enterprise plugins such as mtls-auth are skipped and requests pass: every protected route is open"
 
 
+def _asked(context: Context) -> bool:
+    """Whether something in the set asks for mtls-auth."""
+    return any(plugin.get("plugin") == MTLS_AUTH for plugin in kong_plugins(context))
+
+
 def _guarding(context: Context) -> list[Gateway]:
     """The proxies that are to run mtls-auth; none where nothing in the set asks for it."""
-    asked = any(plugin.name == MTLS_AUTH for config in context.configs for plugin in config.plugins)
-    wanted = asked or any(
-        plugin.get("plugin") == MTLS_AUTH
-        for kind in ("KongPlugin", "KongClusterPlugin")
-        for plugin in context.objects.all(kind)
-    )
-    return context.proxies if wanted else []
+    return context.proxies if _asked(context) else []
 
 
 @rule(
@@ -42,6 +42,23 @@ def _missing(context: Context) -> Iterator[Hit]:
         return  # through the Admin API it is in the database, and data planes get it with the configuration
     for gateway in _guarding(context):
         if gateway.enterprise is not False and not gateway.licensed:
+            yield Hit(gateway.object, "neither enterprise.license_secret nor license_data is set")
+
+
+@rule(
+    "client-license-control-plane",
+    "warning",
+    "mtls-auth, and a control plane without a licence",
+    effect="The Admin API of an unlicensed control plane doesn't take Enterprise plugins: the controller's "
+    "configuration is refused, or stays that of yesterday.",
+    fix="Set enterprise.license_secret on the control plane's release too.",
+    source=_LICENSE,
+)
+def _control_plane(context: Context) -> Iterator[Hit]:
+    if context.objects.all("KongLicense") or not _asked(context):
+        return
+    for gateway in context.gateways:
+        if gateway.role == "control_plane" and gateway.enterprise and not gateway.licensed:
             yield Hit(gateway.object, "neither enterprise.license_secret nor license_data is set")
 
 

@@ -186,7 +186,7 @@ failure_rule(
     effect="A KongPlugin does nothing by itself: the routes it was meant for are open.",
     fix="Name it in konghq.com/plugins of the Ingress, HTTPRoute or Service in its namespace (one comma list in "
     "all), or remove it.",
-    source="https://developer.konghq.com/kubernetes-ingress-controller/plugins/custom/",
+    source="https://developer.konghq.com/kubernetes-ingress-controller/reference/annotations/#konghq-com-plugins",
 )
 def _unused(context: Context) -> Iterator[Hit]:
     if any(context.objects.all(kind) for kind in _ROUTE_KINDS) and context.all_judged(*_REFERRERS):
@@ -201,7 +201,7 @@ def _unused(context: Context) -> Iterator[Hit]:
     effect="Whether something refers to the plugin can't be seen from these files; if nothing does, it protects "
     "nothing.",
     fix="Audit it together with the Ingress or HTTPRoute objects that are to use it.",
-    source="https://developer.konghq.com/kubernetes-ingress-controller/plugins/custom/",
+    source="https://developer.konghq.com/kubernetes-ingress-controller/reference/annotations/#konghq-com-plugins",
 )
 def _without_routes(context: Context) -> Iterator[Hit]:
     if not any(context.objects.all(kind) for kind in _ROUTE_KINDS):

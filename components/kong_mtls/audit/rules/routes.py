@@ -224,3 +224,19 @@ def _no_snis(context: Context) -> Iterator[Hit]:
     for _, route, plugin in protected(context):
         if not route.snis and not plugin.is_global and not route.partial:
             yield Hit(route.object, "mtls-auth runs on it, and konghq.com/snis is not set")
+
+
+@rule(
+    "client-snis-hosts",
+    "warning",
+    "A protected route names SNIs, and not all of its hosts",
+    effect="Kong matches both: a request for a host that isn't among the SNIs finds no route, and gets 404 or a wider "
+    "route.",
+    fix="List every host of the route in konghq.com/snis.",
+    source="https://developer.konghq.com/gateway/routing/traditional/",
+)
+def _snis_hosts(context: Context) -> Iterator[Hit]:
+    for _, route, _ in protected(context):
+        left = [host for host in route.hosts if "*" not in host and host not in route.snis]
+        if route.snis and left:
+            yield Hit(route.object, f"konghq.com/snis has {', '.join(route.snis)}, and not {left[0]}")
