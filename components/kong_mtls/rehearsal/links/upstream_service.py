@@ -181,10 +181,12 @@ class ServiceProof:
         return Trials(self._pair, client, server, self._peers.keys, _SIDES)
 
     def named_rows(self) -> Iterator[tuple[Case, Link]]:
-        """Those that depend on the Service's names: played for each Service."""
+        """Those that depend on the Service's names, or on its workload's certificate: played for each Service."""
         if self._not_reached() is None:
             yield next(self._pair_rows())
             yield from self._name_rows()
+            if self._real is not None:
+                yield from self._expired_upstream()
 
     def _pair_rows(self) -> Iterator[tuple[Case, Link]]:
         if not self._wants_pair:
@@ -211,13 +213,13 @@ class ServiceProof:
             yield Case(row.case, row.expected), self._told(row, self._from("name"))
         if not self._wants_verification:
             return
+        client, server = self._client, self._server
         if self._real is None:
             impostor = self._peers.server(self._issuer(), (ANOTHER_NAME,))
             server = ServerEnd(impostor.chain_pem, impostor.key_pem, self._at)
-            row = self._trials(self._client, self._server).bad_server(cases.WRONG_NAME.name, server)
-        else:
-            wanted = {cases.WRONG_NAME.name: {"dns_names": [ANOTHER_NAME], "common_name": ANOTHER_NAME}}
-            (row,) = self._trials(self._client, self._server).servers_of_the_ca(wanted)
+        else:  # the workload's own certificate, when another name is asked for
+            client = replace(client, server_name=ANOTHER_NAME, check_name=ANOTHER_NAME)
+        row = self._trials(client, server).bad_server(cases.WRONG_NAME.name, server)
         yield cases.WRONG_NAME, self._told(row, self._from("name"))
 
     def _verification_rows(self) -> Iterator[tuple[Case, Link]]:
@@ -236,7 +238,7 @@ class ServiceProof:
         yield cases.UNTRUSTED, self._told(trials.server_of_another_ca(cases.UNTRUSTED.name), self._from("verify"))
         if self._trusted.pem is None:
             return
-        yield cases.EXPIRED_UPSTREAM, self._told(trials.expired_server(cases.EXPIRED_UPSTREAM.name))
+        yield from self._expired_upstream()
         yield from self._depth_rows()
         if any("CA certificate" in each for each in self._settings.lost):
             made = self._peers.server(self._peers.root("the Service's own CA"), (self._client.check_name or "",))
@@ -245,6 +247,11 @@ class ServiceProof:
             outcome = exchange(self._client, server)
             row = self._pair.row(case.name, case.expected, outcome.observed, trials.describe(outcome))
             yield case, self._told(row, self._from("trust"))
+
+    def _expired_upstream(self) -> Iterator[tuple[Case, Link]]:
+        if self._wants_verification and self._trusted.pem is not None:
+            case = cases.EXPIRED_UPSTREAM
+            yield case, self._told(self._trials(self._client, self._server).expired_server(case.name))
 
     def _depth_rows(self) -> Iterator[tuple[Case, Link]]:
         """Chains under a CA of the trusted one's name that limits no path: only the depth can refuse them."""
@@ -307,7 +314,7 @@ class ServiceProof:
             "" in settings.names,
             under.verify,
             under.pair,
-            self._real,
+            self._real is None,
             (workload.demands, workload.client_ca_pem, workload.depth) if workload else None,
             (workload.problem, workload.unknown) if workload else None,
         )
