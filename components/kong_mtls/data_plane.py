@@ -12,6 +12,8 @@ from .inputs import check_inputs
 from .release import kong_release
 from .resources import child_options
 from .values.data_plane import ControlPlaneEndpointArgs, ProxyArgs, data_plane_values
+from .values.listener import ClientVerificationArgs
+from .values.upstream import UpstreamDefaultsArgs
 
 
 class DataPlaneArgs(TypedDict):
@@ -33,6 +35,11 @@ class DataPlaneArgs(TypedDict):
     """The gateway's image."""
     server_certificate: NotRequired[SecretRefArgs]
     """TLS Secret shown to clients where no other matches; without it Kong makes a self-signed one that none trusts."""
+    upstream: NotRequired[UpstreamDefaultsArgs]
+    """How it speaks TLS to Services that have no settings of their own; default: it shows nothing and checks "
+    "nothing."""
+    client_verification: NotRequired[ClientVerificationArgs]
+    """Demand a client certificate for everything it serves, in any edition; default: routes do, by plugin."""
     proxy: NotRequired[ProxyArgs]
     """Its public Service."""
     pods: NotRequired[PodsArgs]
@@ -77,7 +84,10 @@ class DataPlane(pulumi.ComponentResource):
             pods=args.get("pods") or {},
             user_values=args.get("values") or {},
             what=f"{where}: values",
+            upstream=args.get("upstream"),
         )
+        if not (args.get("upstream") or {}).get("verify", True):
+            pulumi.log.warn(f"{where}: upstream.verify is off: whoever answers for a Service is believed", self)
         self.release = kong_release(
             name,
             release_name=release,

@@ -8,12 +8,17 @@ from typing_extensions import NotRequired
 
 from .. import names
 from ..args import ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
+from ..errors import InputError
 from ..outputs import text
 from . import pods as shared
+from .listener import PROTECTED as LISTENER_PROTECTED
+from .listener import ClientVerificationArgs, listener_env
 from .merge import merge
+from .upstream import UpstreamDefaultsArgs, environment_problems, upstream_env
 
 PROTECTED: Mapping[str, str] = {
     **shared.PROTECTED,
+    **LISTENER_PROTECTED,
     "env.cluster_control_plane": "set `control_plane.cluster_host`",
     "env.cluster_telemetry_endpoint": "set `control_plane.telemetry_host`",
     "env.cluster_server_name": "set `cluster.server_name`",
@@ -63,6 +68,7 @@ def data_plane_values(
     pods: PodsArgs,
     user_values: Mapping[str, Any],
     what: str,
+    upstream: UpstreamDefaultsArgs | None = None,
 ) -> dict[str, Any]:
     """Everything a data plane's release sets.
 
@@ -72,25 +78,30 @@ def data_plane_values(
         server_certificate: TLS Secret shown to clients by default; None leaves Kong's self-signed one.
         user_values: the user's own, merged last.
         what: how messages name the user's values.
+        upstream: what holds towards upstreams that have no settings of their own.
 
     Raises:
         InputError: what can't work, by name.
     """
     files = shared.Files()
+    own_image = shared.image_values(edition, image)
+    gateway = shared.gateway_version(edition, image)
     enterprise = shared.license_values(edition, license_secret, files)
+    towards_upstreams = upstream_env(upstream, files, edition, gateway)
     env: dict[str, pulumi.Input[Any]] = {
         "role": "data_plane",
         "database": "off",
         **_endpoints(edition, control_plane),
         **shared.cluster_env(cluster, files),
         **_server_names(edition, cluster, control_plane),
+        **towards_upstreams,
     }
     if server_certificate is not None:
         name = files.secret(server_certificate, "server-cert")
         env["ssl_cert"] = names.secret_path(name, "tls.crt")
         env["ssl_cert_key"] = names.secret_path(name, "tls.key")
     values: dict[str, Any] = {
-        "image": shared.image_values(edition, image),
+        "image": own_image,
         "env": env,
         "proxy": {
             "enabled": True,
@@ -109,7 +120,12 @@ def data_plane_values(
     }
     if enterprise:
         values["enterprise"] = enterprise
-    return merge(values, user_values, {**PROTECTED, **files.protected()}, what)
+    protected = {**PROTECTED, **files.protected(), **{f"env.{key}": "set `upstream`" for key in towards_upstreams}}
+    merged = merge(values, user_values, protected, what)
+    problems = environment_problems(merged["env"], edition, gateway)
+    if problems:
+        raise InputError.of(problems, f"{what}: the data plane would not do what they say:")
+    return merged
 
 
 def _endpoints(edition: str, control_plane: ControlPlaneEndpointArgs) -> dict[str, pulumi.Input[str]]:
