@@ -1,37 +1,51 @@
-"""The report of a rehearsal: ``report.json``, and what a person sees at the end."""
+"""The report of a rehearsal as data: ``report.json``, from which every other form is made."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any, Literal
 
 from kong_mtls.audit import Finding
 from kong_mtls.reader.manifests import Objects
-from kong_mtls.rehearsal import wire
+from kong_mtls.rehearsal import html_report, inventory, markdown_report, wire
 from kong_mtls.rehearsal.diff import Step, summary
 from kong_mtls.rehearsal.drill import Row
 from kong_mtls.rehearsal.links import Link
+from kong_mtls.rehearsal.links.upstream_settings import EffectiveUpstream, effective
 from kong_mtls.rehearsal.stage import Performance
+from kong_mtls.rehearsal.terminal_report import print_findings, print_links, print_terminal
+
+__all__ = ["build", "print_findings", "print_links", "print_terminal", "write"]
+
+_SEVERITIES = ("error", "warning", "info")
+_SAID: Mapping[str, Literal["error", "warning"]] = {"error": "error", "warning": "warning"}
 
 
 def build(
     performance: Performance,
     links: Sequence[Link],
     findings: Sequence[Finding],
-    objects: Objects,  # noqa: ARG001
+    objects: Objects,
     at: datetime,
     *,
     ahead: Sequence[Step] = (),
     drill: Sequence[Row] = (),
 ) -> dict[str, Any]:
-    """The content of ``report.json``; nothing secret in it."""
+    """The content of ``report.json``; nothing secret in it.
+
+    Args:
+        performance: the run of the program.
+        links: the cases of every link; those that went wrong come first in the report.
+        findings: what the audit found.
+        objects: the files, in clear.
+        at: the moment that everything is judged by.
+        ahead: what an `up` at that moment would change.
+        drill: what the drills found.
+    """
     return {
         "stack": performance.stack,
         "engine": "rehearsal",
@@ -39,10 +53,11 @@ def build(
         "resources": [{"urn": r.urn, "type": r.type, "name": r.name} for r in performance.resources],
         "changes": summary(performance.steps),
         "ahead": [step.to_json() for step in ahead],
-        "certificates": [],
-        "links": [asdict(link) for link in links],
+        "certificates": [_dated(entry.to_json(), at) for entry in inventory.certificates(objects)],
+        "links": [asdict(link) for link in sorted(links, key=lambda link: _rank(link.ok))],
+        "upstreams": [_upstream(one) for one in effective(objects, at)],
         "drill": [row.to_json() for row in drill],
-        "findings": [asdict(finding) for finding in findings],
+        "findings": [asdict(one) for one in _sorted([*findings, *_said(performance)])],
         "exports": wire.shown(performance.exports),
         "messages": [{"severity": m.severity, "text": m.text} for m in performance.messages],
         "placeholders": list(performance.placeholders),
@@ -52,36 +67,38 @@ def build(
 
 
 def write(report: Mapping[str, Any], folder: Path) -> None:
-    """Writes the report into `folder`."""
+    """Write ``report.json``, ``report.md`` and ``report.html`` into ``folder``."""
     (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text(markdown_report.render(report), encoding="utf-8")
+    (folder / "report.html").write_text(html_report.render(report), encoding="utf-8")
 
 
-def print_terminal(report: Mapping[str, Any], console: Console) -> None:
-    """The report's tables."""
-    for message in report["messages"]:
-        console.print(f"{message['severity']}: {message['text']}", markup=False)
-    if report["placeholders"]:
-        console.print(f"placeholders for secure config: {', '.join(report['placeholders'])}", markup=False)
-    for item in report["not_staged"]:
-        console.print(f"not staged: {item['type']}  {item['resource']}", markup=False)
-    print_links(report["links"], console)
-    print_findings(report["findings"], console)
+def _dated(certificate: dict[str, Any], at: datetime) -> dict[str, Any]:
+    end = datetime.fromisoformat(certificate["not_after"].replace("Z", "+00:00"))
+    return {**certificate, "days_left": (end - at).days}
 
 
-def print_links(links: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """The table of links."""
-    _table(console, "Links", ("link", "client", "server", "case", "expected", "observed", "ok", "reason"), links)
+def _rank(ok: bool | None) -> int:
+    """What went wrong first, then what couldn't be proved."""
+    return {False: 0, None: 1, True: 2}[ok]
 
 
-def print_findings(findings: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """The table of findings."""
-    _table(console, "Findings", ("severity", "rule", "object", "message", "fix"), findings)
+def _said(performance: Performance) -> Iterable[Finding]:
+    """What the program itself warned of, as findings: whoever reads the report need not have seen the terminal."""
+    for message in performance.messages:
+        if message.severity in _SAID:
+            yield Finding("program", _SAID[message.severity], f"Stack//{performance.stack}", message.text, "")
 
 
-def _table(console: Console, title: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> None:
-    table = Table(title=f"{title} ({len(rows)})", title_justify="left")
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(str(row[column]) for column in columns))
-    console.print(table)
+def _sorted(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda one: (_SEVERITIES.index(one.severity), one.rule, one.object))
+
+
+def _upstream(one: EffectiveUpstream) -> dict[str, Any]:
+    """The settings that hold for a Service, each with where it comes from."""
+    return {
+        "gateway": one.gateway,
+        "service": one.service.object,
+        "settings": [{"name": each.name, "value": each.value, "source": each.source} for each in one.settings],
+        "problems": [text for text in (one.broken, one.unknown, *one.lost) if text],
+    }
