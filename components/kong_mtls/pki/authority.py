@@ -19,6 +19,7 @@ DAY_HOURS = 24
 VALIDITY_HOURS = 3650 * DAY_HOURS
 SUCCESSOR_HOURS = 365 * DAY_HOURS
 
+_SUBJECT = ("organization", "organizational_unit", "locality", "province", "country")
 # A generation is never changed: a later default or setting applies to generations made later.
 _IMMUTABLE = ["subject", "validityPeriodHours", "earlyRenewalHours", "allowedUses", "maxPathLength"]
 
@@ -30,6 +31,14 @@ class CertificateAuthorityArgs(TypedDict):
     """Common name; the generation's name is added, so that generations are told apart."""
     organization: NotRequired[str]
     """Organisation in the subject."""
+    organizational_unit: NotRequired[str]
+    """Unit of the organisation in the subject."""
+    locality: NotRequired[str]
+    """Town in the subject."""
+    province: NotRequired[str]
+    """State or province in the subject."""
+    country: NotRequired[str]
+    """Country in the subject, two letters."""
     generations: NotRequired[Sequence[str]]
     """Names of the generations that are trusted, oldest first; default one, `g1`."""
     issuing: NotRequired[str]
@@ -125,8 +134,9 @@ class CertificateAuthority(pulumi.ComponentResource):
         subject: tls.SelfSignedCertSubjectArgsDict = {
             "common_name": f"{self._args['common_name']}{suffix} {generation}"
         }
-        if self._args.get("organization"):
-            subject["organization"] = self._args["organization"]
+        for field in _SUBJECT:
+            if self._args.get(field):
+                subject[field] = self._args[field]  # type: ignore[literal-required]
         return subject
 
     def _make(self, name: str, generation: str) -> _Generation:
