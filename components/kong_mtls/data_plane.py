@@ -85,6 +85,7 @@ class DataPlane(pulumi.ComponentResource):
             user_values=args.get("values") or {},
             what=f"{where}: values",
             upstream=args.get("upstream"),
+            client_verification=args.get("client_verification"),
         )
         if not (args.get("upstream") or {}).get("verify", True):
             pulumi.log.warn(f"{where}: upstream.verify is off: whoever answers for a Service is believed", self)

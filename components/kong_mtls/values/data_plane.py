@@ -69,6 +69,7 @@ def data_plane_values(
     user_values: Mapping[str, Any],
     what: str,
     upstream: UpstreamDefaultsArgs | None = None,
+    client_verification: ClientVerificationArgs | None = None,
 ) -> dict[str, Any]:
     """Everything a data plane's release sets.
 
@@ -79,6 +80,7 @@ def data_plane_values(
         user_values: the user's own, merged last.
         what: how messages name the user's values.
         upstream: what holds towards upstreams that have no settings of their own.
+        client_verification: whether everything served demands a client certificate.
 
     Raises:
         InputError: what can't work, by name.
@@ -95,6 +97,7 @@ def data_plane_values(
         **shared.cluster_env(cluster, files),
         **_server_names(edition, cluster, control_plane),
         **towards_upstreams,
+        **listener_env(client_verification, files, bool(proxy.get("http"))),
     }
     if server_certificate is not None:
         name = files.secret(server_certificate, "server-cert")
@@ -121,6 +124,8 @@ def data_plane_values(
     if enterprise:
         values["enterprise"] = enterprise
     protected = {**PROTECTED, **files.protected(), **{f"env.{key}": "set `upstream`" for key in towards_upstreams}}
+    if client_verification is not None:
+        protected["proxy.http"] = "`client_verification` is on, and a plain port verifies nobody"
     merged = merge(values, user_values, protected, what)
     problems = environment_problems(merged["env"], edition, gateway)
     if problems:
