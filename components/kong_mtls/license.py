@@ -67,6 +67,8 @@ class License(pulumi.ComponentResource):
 
     def _make(self, name: str, args: LicenseArgs, where: str, child: pulumi.ResourceOptions) -> None:
         data = args.get("data") or read_license(args["file"], where)
+        if isinstance(data, str):
+            check_license(data, where)
         content = checked(pulumi.Output.secret(data), lambda text: check_license(text, where))
         marker = change_marker(f"{name}-marker", content, child)
         for key, namespace in args["namespaces"].items():

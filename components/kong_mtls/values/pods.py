@@ -260,6 +260,7 @@ def license_values(edition: str, license_secret: SecretRefArgs | None, files: Fi
     Raises:
         InputError: Enterprise without a licence Secret, or a licence Secret without Enterprise.
     """
+    choice(edition, EDITIONS, "edition")
     if edition == "oss":
         if license_secret is not None:
             raise InputError("license_secret: edition 'oss' reads no licence; leave it out or use edition 'enterprise'")
