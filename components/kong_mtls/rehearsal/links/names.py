@@ -39,6 +39,8 @@ def _has_valid_star(pattern: str) -> bool:
 
 def _matches(pattern: str, host: str) -> bool:
     pattern, host = pattern.lower(), host.lower()
+    if host.startswith("."):  # asks for any name below
+        return pattern.endswith(host)
     if not _has_valid_star(pattern):
         return pattern == host
     before, _, after = pattern.partition("*")
@@ -48,7 +50,7 @@ def _matches(pattern: str, host: str) -> bool:
     if not whole_label and host.startswith("xn--"):
         return False
     matched = host[len(before) : len(host) - len(after)]
-    return bool(re.fullmatch(r"[a-z0-9-]+" if whole_label else r"[a-z0-9-]*", matched))
+    return bool(re.fullmatch(r"\*|[a-z0-9-]+" if whole_label else r"\*|[a-z0-9-]*", matched))
 
 
 def name_matches(cert: x509.Certificate, host: str) -> bool:
