@@ -80,7 +80,8 @@ def trust_map(certificates: summaries.Rows) -> TrustMap:
     leaves.sort(key=lambda one: (order.get(one["issued_by"], len(order)), one["name"]))
     readers = list(dict.fromkeys(reader for one in (*roots, *leaves) for reader in one["used_by"]))
     lefts = (10, 10 + _WIDTHS[0] + _GAP, 10 + _WIDTHS[0] + _WIDTHS[1] + 2 * _GAP)
-    nodes, places = [], {}
+    nodes: list[Node] = []
+    places: dict[tuple[int, str], int] = {}
     for column, items in enumerate((roots, leaves, readers)):
         for row, item in enumerate(items):
             title, note, kind, key = _box(item)
