@@ -1,48 +1,25 @@
-"""Runs a Pulumi program, unchanged, on a stage of stand-ins.
-
-The program is started as the engine's language host starts it (pulumi/pulumi,
-``sdk/python/cmd/pulumi-language-python-exec``): in its own folder, as ``__main__``, with the stack's config. Everything
-that a run touches in this process is put back afterwards, so that programs can be run one after the other.
-"""
+"""Runs a Pulumi program, unchanged, on a stage of stand-ins, and says what it would deploy."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import contextvars
-import gc
-import importlib
-import logging
-import os
-import runpy
 import sys
-import threading
-import traceback
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime import settings as runtime_settings
-from pulumi.runtime import stack as runtime_stack
 
-from kong_mtls.pki import clock
-from kong_mtls.reader.manifests import UnreadableInput
+from kong_mtls.rehearsal import process, wire
 from kong_mtls.rehearsal import project as projects
 from kong_mtls.rehearsal import state as states
-from kong_mtls.rehearsal import wire
+from kong_mtls.rehearsal.deployment import Deployment
 from kong_mtls.rehearsal.diff import Step
 from kong_mtls.rehearsal.monitor import REFERENCE_TYPE, Message, Monitor, Resource
 from kong_mtls.rehearsal.project import Project, StackConfig
 from kong_mtls.rehearsal.standins import ResourceError
 from kong_mtls.rehearsal.state import Recorded, State
-
-ORGANIZATION = "organization"
-"""The organization of every stack in a local backend."""
 
 
 class ProgramFailed(Exception):  # noqa: N818 - said of the program, not of this code
@@ -143,61 +120,29 @@ def perform(
     missing: list[str] = []
     while True:
         read = config or projects.read_stack(project, stack, at, state.placeholders, missing)
-        monitor = Monitor(
-            project=project.name,
-            stack=stack,
+        deployment = Deployment(
             settings=read.values,
             state=state,
             at=at,
             preview=preview,
             references=lambda name: _exports(project, state, name),
         )
-        failure = _attempt(monitor, project, read)
+        monitor = Monitor(project.name, stack, deployment)
+        failure = process.run(monitor, project, read, at=at, preview=preview)
         wanted = _missing_secret(failure)
         if config is not None or wanted is None or wanted in missing:
             break
         missing.append(wanted)
-    redact = redactor(monitor, read)
-    if monitor.unstaged and not pass_unstaged:
-        raise NotStaged(_unstaged_message(monitor.unstaged, failure, redact), monitor.unstaged) from None
+    redact = _redactor(monitor, read)
+    if deployment.unstaged and not pass_unstaged:
+        raise NotStaged(_unstaged_message(deployment.unstaged, failure, redact), deployment.unstaged) from None
     if failure is not None:
         raise _told_apart(failure, redact) from None
     try:
-        deletions = monitor.deletions()
+        deletions = deployment.deletions()
     except ResourceError as error:
         raise ProgramFailed(str(error)) from None
     return _performance(monitor, project, read, deletions, redact)
-
-
-def _attempt(monitor: Monitor, project: Project, config: StackConfig) -> Exception | None:
-    """One run; what stopped it, a stand-in's refusal before what followed from it."""
-    failure: Exception | None = None
-    with warnings.catch_warnings():
-        # A run that stops half-way leaves the SDK's own coroutines (`StackReference.get_output` makes some) behind.
-        warnings.filterwarnings("ignore", r"coroutine 'Output\.\w+' was never awaited", RuntimeWarning)
-        try:
-            with clock.at(monitor.at), _program_environment(project):
-                contextvars.copy_context().run(_run, monitor, project, config)
-        except Exception as error:  # handed to the caller, who tells them apart
-            failure = error
-        failure = monitor.failure or failure
-        if failure is not None and _is_refusal(failure):
-            _let_go(failure)
-    return failure
-
-
-def _is_refusal(failure: Exception) -> bool:
-    """Whether the message is all that a person needs; of anything else they need the traceback."""
-    return isinstance(failure, (pulumi.RunError, ResourceError, UnreadableInput))
-
-
-def _let_go(failure: Exception) -> None:
-    """Drops what a failed run left unfinished and the traceback that holds it."""
-    seen: BaseException | None = failure
-    while seen is not None:
-        traceback.clear_frames(seen.__traceback__)
-        seen.__traceback__, seen = None, seen.__context__
-    gc.collect()
 
 
 def _missing_secret(failure: Exception | None) -> str | None:
@@ -221,11 +166,12 @@ def _performance(
     deletions: Iterable[Step],
     redact: Callable[[str], str],
 ) -> Performance:
-    resources = tuple(monitor.made[urn] for urn in sorted(monitor.made))
+    deployment = monitor.deployment
+    resources = tuple(deployment.made[urn] for urn in sorted(deployment.made))
     notes = [Message("warning", note) for note in config.notes]
     messages = [*notes, *(replace(message, text=redact(message.text)) for message in monitor.messages)]
-    after = monitor.state
-    if not monitor.preview:
+    after = deployment.state
+    if not deployment.preview:
         after = State(
             project=project.name,
             stack=monitor.stack,
@@ -236,16 +182,16 @@ def _performance(
     return Performance(
         project=project,
         stack=monitor.stack,
-        at=monitor.at,
-        preview=monitor.preview,
+        at=deployment.at,
+        preview=deployment.preview,
         resources=resources,
-        steps=(*(monitor.steps[urn] for urn in sorted(monitor.steps)), *deletions),
+        steps=(*(deployment.steps[urn] for urn in sorted(deployment.steps)), *deletions),
         exports=monitor.exports,
         messages=tuple(messages),
         placeholders=config.placeholders,
         placeholder_texts=config.placeholder_texts,
-        unstaged=dict(sorted(monitor.unstaged.items())),
-        waiting=monitor.waiting(),
+        unstaged=dict(sorted(deployment.unstaged.items())),
+        waiting=deployment.waiting(),
         state=after,
     )
 
@@ -266,110 +212,6 @@ def _record(resource: Resource) -> Recorded:
         property_dependencies=resource.property_dependencies,
         cluster=resource.cluster,
     )
-
-
-def _run(monitor: Monitor, project: Project, config: StackConfig) -> None:
-    """The run itself, in a context of its own: the SDK keeps its settings in context variables."""
-    runtime_settings.ROOT.set(None)
-    runtime_settings.configure(
-        runtime_settings.Settings(
-            project=project.name,
-            stack=monitor.stack,
-            monitor=monitor,
-            engine=monitor,
-            dry_run=monitor.preview,
-            organization=ORGANIZATION,
-            root_directory=str(project.folder),
-        )
-    )
-    pulumi.runtime.set_all_config(dict(config.values), list(config.secret_keys))
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda _loop, _context: None)  # a failed run leaves futures that nobody reads
-    loop.set_default_executor(_Inline())
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_until_complete(
-            runtime_stack.run_in_stack(lambda: _discard(runpy.run_path(str(project.main), run_name="__main__")))
-        )
-    finally:
-        try:
-            _finish(loop)
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
-
-
-class _Inline(ThreadPoolExecutor):
-    """Answers the SDK's requests where they are made, one after the other: no thread could do more here than wait its
-    turn, and the order of registration is the same in every run."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Calls `fn` at once."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # handed on, as an executor does
-            future.set_exception(error)
-        return future
-
-
-def _discard(_: Any) -> None:
-    """The SDK awaits what a program returns; its globals are nothing to await."""
-
-
-def _finish(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends what an interrupted or failed run left behind, quietly."""
-    pending = asyncio.all_tasks(loop)
-    for task in pending:
-        task.cancel()
-    if pending:
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
-
-
-_ONE_AT_A_TIME = threading.Lock()
-
-
-@contextlib.contextmanager
-def _program_environment(project: Project) -> Iterator[None]:
-    """The process as the language host sets it up: folder, import path, arguments; and back again."""
-    folder = project.main.parent
-    asyncio_log = logging.getLogger("asyncio")
-    with _ONE_AT_A_TIME:
-        where, path, argv = Path.cwd(), list(sys.path), list(sys.argv)
-        bytecode, level, collecting = sys.dont_write_bytecode, asyncio_log.level, gc.isenabled()
-        hidden = _own_modules(folder)
-        aside = {name: sys.modules.pop(name) for name in hidden}
-        # Two versions of a file within one second look the same to a bytecode cache.
-        sys.dont_write_bytecode = True
-        importlib.invalidate_caches()
-        sys.path.insert(0, str(folder))
-        sys.argv = [str(project.main)]
-        # As the language host does: the SDK abandons futures when a program fails, which asyncio would lament.
-        asyncio_log.setLevel(logging.CRITICAL)
-        # A run makes a great many objects that live until its end: looking for garbage among them takes half its time.
-        gc.disable()
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(where)
-            if collecting:
-                gc.enable()
-            asyncio_log.setLevel(level)
-            sys.argv, sys.path[:] = argv, path
-            sys.dont_write_bytecode = bytecode
-            for name in _own_modules(folder):
-                del sys.modules[name]
-            sys.modules.update(aside)
-
-
-def _own_modules(folder: Path) -> list[str]:
-    """Loaded modules that bear the name of a module beside the program, such as ``settings``."""
-    names = {path.stem for path in folder.glob("*.py")} - {"__main__"}
-    names |= {path.parent.name for path in folder.glob("*/__init__.py")}
-    return [name for name in sys.modules if name.partition(".")[0] in names]
 
 
 def _exports(project: Project, own: State, name: str) -> Mapping[str, Any]:
@@ -395,7 +237,7 @@ def _exports(project: Project, own: State, name: str) -> Mapping[str, Any]:
     return states.load(path, project.name, stack).exports
 
 
-def redactor(monitor: Monitor, config: StackConfig) -> Callable[[str], str]:
+def _redactor(monitor: Monitor, config: StackConfig) -> Callable[[str], str]:
     """A function that masks every secret of the run in a text, as the engine does in what it prints."""
     known: set[str] = set()
 
@@ -404,7 +246,7 @@ def redactor(monitor: Monitor, config: StackConfig) -> Callable[[str], str]:
             if secret and isinstance(item, str) and len(item) >= 6:
                 known.update((item, item.strip()))
 
-    for resource in monitor.made.values():
+    for resource in monitor.deployment.made.values():
         collect(resource.inputs)
         collect(resource.outputs)
     collect(monitor.exports)

@@ -1,0 +1,301 @@
+"""What becomes of each resource of a run, decided as the engine decides it.
+
+Source: pulumi/pulumi, ``pkg/resource/deploy/step_generator.go``: same, create, update or replace; which replacement
+deletes first; what a deletion takes along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from kong_mtls.rehearsal import diff, standins, wire
+from kong_mtls.rehearsal.apiserver import ApiServer
+from kong_mtls.rehearsal.diff import Step
+from kong_mtls.rehearsal.resource import Resource, label
+from kong_mtls.rehearsal.standins import Call, Made, ResourceError, StandIn, Waiting, kubernetes
+from kong_mtls.rehearsal.state import Recorded, State
+
+Place = tuple[str, str, str]
+
+
+class Deployment:
+    """The resources of one run.
+
+    Args:
+        settings: The stack's config by full key.
+        state: What the last run left.
+        at: The time of this run.
+        preview: Whether provider-computed values stay unknown.
+        references: The exports of another stack, by the name in a StackReference.
+
+    Attributes:
+        made: Every resource so far, by URN.
+        steps: What happens to each custom resource, by URN.
+        unstaged: What has no stand-in: URN, or what else was asked for, to type.
+    """
+
+    def __init__(  # noqa: D107 - said above
+        self,
+        *,
+        settings: Mapping[str, str],
+        state: State,
+        at: datetime,
+        preview: bool,
+        references: Callable[[str], Mapping[str, Any]],
+    ) -> None:
+        self.settings, self.state, self.at, self.preview, self.references = settings, state, at, preview, references
+        self.made: dict[str, Resource] = {}
+        self.steps: dict[str, Step] = {}
+        self.unstaged: dict[str, str] = {}
+        self._api = ApiServer(state)
+        self._objects: dict[Place, Mapping[str, Any]] = {}
+        self._left: dict[Place, tuple[str, Mapping[str, Any]]] | None = None
+        self._old_urns: dict[str, str] = {}
+        self._old_dependents: dict[str, dict[str, list[str]]] | None = None
+        self._forced: dict[str, str] = {}
+        self._waiting: dict[str, tuple[Call, StandIn, str]] = {}
+
+    def keep(self, resource: Resource) -> Resource:
+        """Adds a resource.
+
+        Raises:
+            ResourceError: Another one has its URN.
+        """
+        self._refuse_twice(resource)
+        self.made[resource.urn] = resource
+        self._index(resource)
+        return resource
+
+    def stage(self, resource: Resource, *, remote: bool, secret: frozenset[str]) -> Resource:
+        """A custom resource as the program gets it back.
+
+        Args:
+            resource: As declared.
+            remote: Whether a plugin would construct it: a component of another language or package.
+            secret: Outputs that the program wants secret.
+
+        Raises:
+            ResourceError: It is refused; names the resource.
+        """
+        try:
+            stand_in = None if remote else standins.find(resource.type)
+            if stand_in is not None:
+                return self._decide(resource, stand_in, secret | stand_in.secret_outputs)
+            self.unstaged[resource.urn] = resource.type
+            outputs = _mark(resource.inputs, secret)
+            return self.keep(replace(resource, staged=False, outputs=outputs, id=f"{resource.name} (not staged)"))
+        except ResourceError as error:
+            raise ResourceError(f"{label(resource.urn)}: {error}") from None
+
+    def read(self, resource: Resource, id_: str) -> Resource:
+        """The object with that id, if this run made it; another one is in a cluster that is not here. In a preview the
+        id may be unknown, and then everything is."""
+        outputs: Mapping[str, Any] = {}
+        if id_ != wire.UNKNOWN_TEXT:
+            kind = resource.type.rpartition(":")[2]
+            namespace, _, name = id_.rpartition("/")
+            found = self.find(kind, namespace, name) if resource.type.startswith("kubernetes:") else None
+            if found is None:
+                self.unstaged[f"{resource.urn} (read of {id_})"] = resource.type
+            secret = frozenset({"data", "stringData"}) if kind == "Secret" else frozenset()
+            outputs = _mark(resource.inputs if found is None else found, secret)
+        return self._looked_up(replace(resource, id=id_, outputs=outputs))
+
+    def refer(self, resource: Resource, name: str) -> Resource:
+        """A reference to the stack called `name`, with all of that stack's exports."""
+        try:
+            exports = self.references(name)
+        except ResourceError as error:
+            raise ResourceError(f'StackReference "{name}": {error}') from None
+        secret = sorted(key for key, value in exports.items() if any(s for _, _, s in wire.leaves(value)))
+        outputs = {"name": name, "outputs": dict(exports), "secretOutputNames": secret}
+        return self._looked_up(replace(resource, id=name, outputs=outputs))
+
+    def find(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """The object that this run, or a controller after it, made; in a preview else the one that the last run left
+        and this one has not come to yet."""
+        place = (kind, namespace, name)
+        if place in self._objects or not self.preview:
+            return self._objects.get(place)
+        if self._left is None:
+            self._left = {
+                place: (urn, item)
+                for urn, record in self.state.resources.items()
+                for place, item in _objects(record).items()
+            }
+        urn, item = self._left.get(place, ("", None))
+        return None if urn in self.made else item
+
+    def deletions(self) -> list[Step]:
+        """What the last run left and this one no longer declares."""
+        kept = {self._old_urns.get(urn, urn) for urn in self.made}
+        gone = []
+        for urn, old in sorted(self.state.resources.items()):
+            if urn not in kept:
+                if old.protect:
+                    raise ResourceError(f"{label(urn)} cannot be deleted because it is protected")
+                reason = "kept in the cluster (retainOnDelete)" if old.retain_on_delete else ""
+                gone.append(Step(urn, old.type, urn.rpartition("::")[2], "delete", reason=reason))
+        return gone
+
+    def waiting(self) -> dict[str, str]:
+        """URN and reason of every resource whose controller is not done."""
+        return {urn: reason for urn, (_, _, reason) in sorted(self._waiting.items())}
+
+    def _looked_up(self, resource: Resource) -> Resource:
+        self.steps[resource.urn] = Step(resource.urn, resource.type, resource.name, "read")
+        return self.keep(resource)
+
+    def _refuse_twice(self, resource: Resource) -> None:
+        if resource.urn in self.made:
+            raise ResourceError(f"duplicate resource URN '{resource.urn}'; try giving it a unique name")
+
+    def _index(self, resource: Resource) -> None:
+        step = self.steps.get(resource.urn)
+        if resource.staged and not (step is not None and step.op == "read"):
+            self._objects.update(_objects(resource))
+
+    def _decide(self, resource: Resource, stand_in: StandIn, secret: frozenset[str]) -> Resource:
+        """Same, create, update or replace: then the resource as the program gets it back."""
+        old = self._recorded(resource)
+        call = Call(
+            urn=resource.urn,
+            type=resource.type,
+            name=resource.name,
+            inputs=dict(resource.inputs),
+            at=self.at,
+            preview=self.preview,
+            old=old,
+            settings=self._settings(resource),
+            world=self,
+        )
+        if old is not None:
+            call = replace(call, inputs=diff.keep_ignored(old.inputs, call.inputs, resource.ignore_changes))
+        call = replace(call, inputs=stand_in.check(call))
+        step = self._step(resource, stand_in, call)
+        if step.op == "replace":
+            if old is not None and old.protect:
+                raise ResourceError("cannot be replaced because it is protected")
+            fresh = replace(call, inputs=dict(resource.inputs), old=None)
+            call = replace(fresh, inputs=stand_in.check(fresh))
+        self._refuse_twice(resource)
+        self._api.claim(stand_in, call, step, self._old_urns.get(resource.urn, resource.urn))
+        self.steps[resource.urn] = step
+        if step.delete_first:
+            self._force_dependents(resource.urn)
+        made = self._made(stand_in, call, step, old)
+        resource = replace(
+            resource,
+            id=made.id,
+            inputs=call.inputs,
+            outputs=_mark(made.outputs, secret),
+            cluster=old.cluster if old else (),
+        )
+        self.keep(resource)
+        if stand_in.controller is not None and not self.preview:
+            self._waiting[resource.urn] = (call, stand_in, "not asked yet")
+        self._settle()
+        return self.made[resource.urn]
+
+    def _recorded(self, resource: Resource) -> Recorded | None:
+        for urn in (resource.urn, *resource.aliases):
+            old = self.state.resources.get(urn)
+            if old is not None and old.type == resource.type:
+                self._old_urns[resource.urn] = urn
+                return old
+        return None
+
+    def _settings(self, resource: Resource) -> dict[str, str]:
+        """An explicit provider's inputs, or the stack's config for the default provider of the package."""
+        provider = self.made.get(resource.provider.rpartition("::")[0])
+        if provider is not None:
+            return {key: str(value) for key, value in wire.plain(provider.inputs).items() if value is not None}
+        package = resource.type.partition(":")[0]
+        prefix = f"{package}:"
+        return {key[len(prefix) :]: value for key, value in self.settings.items() if key.startswith(prefix)}
+
+    def _step(self, resource: Resource, stand_in: StandIn, call: Call) -> Step:
+        urn, old = resource.urn, call.old
+        if old is None:
+            return Step(urn, resource.type, resource.name, "create")
+        found = diff.changes(old.inputs, call.inputs)
+        patterns = (*stand_in.replaces(call), *resource.replace_on_changes)
+        reason = stand_in.due(old, self.at) or self._forced.get(self._old_urns[urn], "")
+        if reason or any(diff.covers(pattern, change) for pattern in patterns for change in found):
+            first = resource.delete_before_replace
+            if first is None:
+                first = urn in self._forced or stand_in.delete_first(call, old)
+            return Step(urn, resource.type, resource.name, "replace", found, reason, first)
+        return Step(urn, resource.type, resource.name, "update" if found else "same", found)
+
+    def _force_dependents(self, urn: str) -> None:
+        """A resource that is deleted first takes along what could not outlive it: dependents that would be replaced
+        if the inputs they take from it changed (the engine's ``calculateDependentReplacements``)."""
+        old_urn = self._old_urns.get(urn, urn)
+        self._api.delete(old_urn)
+        for other, keys in self._recorded_dependents(old_urn):
+            record = self.state.resources[other]
+            stand_in = standins.find(record.type)
+            if stand_in is None:
+                continue
+            name = other.rpartition("::")[2]
+            inputs = {**record.inputs, **dict.fromkeys(keys, wire.UNKNOWN)}
+            settings = self._settings(Resource(other, record.type, name, provider=record.provider))
+            call = Call(other, record.type, name, inputs, self.at, self.preview, record, settings, self)
+            found = diff.changes(record.inputs, inputs)
+            if any(diff.covers(pattern, change) for pattern in stand_in.replaces(call) for change in found):
+                self._forced.setdefault(other, f"depends on {label(urn)}, which is deleted first")
+
+    def _recorded_dependents(self, urn: str) -> list[tuple[str, list[str]]]:
+        """What the last run left that takes inputs from `urn`: URN and the names of those inputs."""
+        if self._old_dependents is None:
+            self._old_dependents = {}
+            for other, record in self.state.resources.items():
+                for key, urns in record.property_dependencies.items():
+                    for one in urns:
+                        self._old_dependents.setdefault(one, {}).setdefault(other, []).append(key)
+        return list(self._old_dependents.get(urn, {}).items())
+
+    def _made(self, stand_in: StandIn, call: Call, step: Step, old: Recorded | None) -> Made:
+        if step.op == "same" and old is not None:
+            return Made(old.id, dict(old.outputs))
+        if self.preview:
+            # An update keeps the id; a new resource gets it from its provider.
+            return Made(old.id if old is not None and step.op == "update" else "", stand_in.known(call))
+        return stand_in.create(call)
+
+    def _settle(self) -> None:
+        """Asks controllers until none makes progress: what one makes another may have waited for."""
+        progress = True
+        while progress:
+            progress = False
+            for urn, (call, stand_in, _) in list(self._waiting.items()):
+                assert stand_in.controller is not None
+                answer = stand_in.controller(call, self.made[urn].cluster)
+                if isinstance(answer, Waiting):
+                    self._waiting[urn] = (call, stand_in, answer.reason)
+                    continue
+                self.made[urn] = replace(self.made[urn], cluster=answer)
+                self._index(self.made[urn])
+                del self._waiting[urn]
+                progress = True
+
+
+def _objects(resource: Resource | Recorded) -> dict[Place, Mapping[str, Any]]:
+    """The Kubernetes objects of a resource by kind, namespace and name: its own, and what a controller made of it."""
+    if not resource.type.startswith("kubernetes:"):
+        return {}
+    own = "kind" in resource.inputs and not kubernetes.is_patch(resource.type, resource.inputs)
+    items = [*([resource.outputs] if own else []), *resource.cluster]
+    return {(item["kind"], kubernetes.namespace_of(item), _name(item)): item for item in items}
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    return str(kubernetes.metadata(item).get("name"))
+
+
+def _mark(outputs: Mapping[str, Any], secret: frozenset[str]) -> dict[str, Any]:
+    return {key: wire.as_secret(value) if key in secret else value for key, value in outputs.items()}
