@@ -15,6 +15,7 @@ from .database import ExternalDatabase, ExternalDatabaseArgs
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
 from .hybrid_checks import data_planes, problems, release_name, server_names
+from .hybrid_clients import client_verification, server_certificate
 from .hybrid_cluster import Ends, Link, make_link
 from .inputs import check_inputs
 from .license import License, LicenseArgs
@@ -214,11 +215,33 @@ class KongHybrid(pulumi.ComponentResource):
             "chart": self._args.get("chart") or {},
         }
         arguments |= _chosen(spec, "server_certificate", "proxy", "pods", "values")
+        arguments |= self._towards_clients(spec, key)
         if key in licenses:
             arguments["license_secret"] = licenses[key]
         # It gets ready only with a configuration, which it has from the control plane.
         after = pulumi.ResourceOptions(parent=self, depends_on=[control_plane.release])
         return DataPlane(f"{self._name}-{spec['name']}", arguments, after)
+
+    def _towards_clients(self, spec: HybridDataPlaneArgs, key: str) -> Any:
+        """What the data plane shows to clients, and what it demands of them all."""
+        found: dict[str, Any] = {}
+        namespace, fixed = self._namespaces[key], bool(self._args.get("fixed_secret_names"))
+        certificates, demanded = self._args.get("server_certificates"), spec.get("client_verification")
+        if certificates is not None and spec.get("server_certificate") is None:
+            found["server_certificate"] = server_certificate(
+                self._name,
+                spec,
+                release=release_name(spec),
+                namespace=namespace,
+                certificates=certificates,
+                fixed=fixed,
+                opts=self._child,
+            )
+        if demanded is not None:
+            found["client_verification"] = client_verification(
+                self._name, spec["name"], demanded, namespace=namespace, fixed=fixed, opts=self._child
+            )
+        return found
 
     def _export(
         self,

@@ -9,6 +9,7 @@ from typing_extensions import NotRequired
 from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from .cluster_existing import ExistingClusterArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteIdentityArgs
+from .pki.signer import SignerArgs
 from .values.data_plane import ProxyArgs
 from .values.database import DatabaseTlsArgs, PasswordSecretArgs
 from .values.ingress_controller import IngressControllerArgs
@@ -125,6 +126,24 @@ class HybridControlPlaneArgs(TypedDict):
     """Your own Helm values, merged over the component's."""
 
 
+class HybridServerCertificatesArgs(TypedDict):
+    """The certificates that data planes show to clients."""
+
+    authority: SignerArgs
+    """The CA that issues, which clients must trust."""
+    leaf: NotRequired[LeafArgs]
+    """Lifetime and keys."""
+
+
+class HybridClientVerificationArgs(TypedDict):
+    """Demand a client certificate for everything that a data plane serves."""
+
+    trust_pem: pulumi.Input[str]
+    """The CAs that client certificates are under. Public."""
+    verify_depth: NotRequired[int]
+    """How many intermediate certificates a chain may have; default 1."""
+
+
 class HybridDataPlaneArgs(TypedDict):
     """One data plane of the deployment."""
 
@@ -141,7 +160,11 @@ class HybridDataPlaneArgs(TypedDict):
     image: NotRequired[ImageArgs]
     """Default: the deployment's image."""
     server_certificate: NotRequired[SecretRefArgs]
-    """TLS Secret shown to clients where no other matches."""
+    """TLS Secret shown to clients where no other matches; default one from `server_certificates`."""
+    server_names: NotRequired[Sequence[str]]
+    """Host names of its certificate from `server_certificates`, besides those of its Service."""
+    client_verification: NotRequired[HybridClientVerificationArgs]
+    """Demand a client certificate for everything it serves, in any edition; default: routes do, by plugin."""
     proxy: NotRequired[ProxyArgs]
     """Its public Service."""
     pods: NotRequired[PodsArgs]
@@ -191,6 +214,9 @@ class KongHybridArgs(TypedDict):
     """Leave that link as the chart has it, on localhost and unverified; default false."""
     network_policies: NotRequired[HybridNetworkPoliciesArgs]
     """NetworkPolicies; on unless disabled."""
+    server_certificates: NotRequired[HybridServerCertificatesArgs]
+    """Issue what data planes show to clients where no other certificate matches; default: Kong's self-signed one,
+    which no client can verify."""
     chart: NotRequired[ChartArgs]
     """The chart, and how it is installed."""
     fixed_secret_names: NotRequired[bool]

@@ -8,7 +8,13 @@ from . import names, postgres
 from .args import ChartArgs, ClusterLinkArgs, ImageArgs, SecretRefArgs
 from .cluster_checks import authority_problems, cluster_problems
 from .errors import InputError
-from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
+from .hybrid_args import (
+    HybridClientVerificationArgs,
+    HybridControlPlaneArgs,
+    HybridDataPlaneArgs,
+    KongHybridArgs,
+)
+from .hybrid_clients import server_name_problems
 from .network_policies import cidr_problems
 from .release import chart_problems
 from .values import pods
@@ -17,6 +23,7 @@ from .values.data_plane import data_plane_values
 from .values.database import DatabaseLinkArgs, check_development, database_env
 from .values.ingress_controller import IngressControllerArgs
 from .values.keys import unknown_keys
+from .values.listener import ClientVerificationArgs
 
 # Stand for what is only known while the program runs; names and paths of the same form.
 _SECRET: SecretRefArgs = {"name": "secret"}
@@ -58,6 +65,8 @@ def problems(args: KongHybridArgs) -> list[str]:
     found += _release(args, plane, "control_plane", plane.get("release_name") or "kong-cp", edition)
     for index, data_plane in enumerate(data_planes(args)):
         found += _release(args, data_plane, f"data_planes[{index}]", release_name(data_plane), edition)
+        names_of = server_name_problems(data_plane, args.get("server_certificates"))
+        found += [f"data_planes[{index}].{problem}" for problem in names_of]
     return list(dict.fromkeys(found))
 
 
@@ -192,4 +201,14 @@ def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, A
         pods=_part(plane, "pods"),
         user_values=_part(plane, "values"),
         what="values",
+        client_verification=_client_verification(plane.get("client_verification")),
     )
+
+
+def _client_verification(given: HybridClientVerificationArgs | None) -> ClientVerificationArgs | None:
+    if given is None:
+        return None
+    verification: ClientVerificationArgs = {"trust": {"name": _SECRET["name"]}}
+    if given.get("verify_depth") is not None:
+        verification["verify_depth"] = given["verify_depth"]
+    return verification
