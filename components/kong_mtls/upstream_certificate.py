@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 from typing_extensions import NotRequired
 
 from . import names
@@ -16,13 +15,12 @@ from .args import SecretRefArgs
 from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
-from .objects import TLS_TYPE, tls_secret
-from .outputs import digest, mapped, together
+from .outputs import together
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
-from .pki.issue import CLIENT, SERVER, KeyPair, Leaf, issue
+from .pki.issue import CLIENT, SERVER, Leaf, issue
 from .resources import child_options
+from .upstream_pair import pair_secret
 
-_SHORT = 8
 _DNS_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -242,40 +240,3 @@ def _authority(
     arguments: CertificateAuthorityArgs = {"common_name": common_name}
     arguments |= given or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
     return CertificateAuthority(name, arguments, opts)
-
-
-def pair_secret(
-    resource_name: str,
-    *,
-    namespace: pulumi.Input[str],
-    pair: KeyPair,
-    stem: str,
-    fixed_name: str | None,
-    what: str,
-    opts: pulumi.ResourceOptions,
-) -> SecretRefArgs:
-    """A TLS Secret with a fixed name, or one that its certificate gives it: ``<stem>-<8 digits>``.
-
-    Such a name is the same in every namespace, so that annotations that have it are alike there; and it is new for a
-    new pair, so that the old Secret is there until its readers have moved over, under any provider.
-    """
-    if fixed_name is not None:
-        return tls_secret(
-            resource_name,
-            namespace=namespace,
-            certificate_pem=pair.certificate_pem,
-            private_key_pem=pair.private_key_pem,
-            fixed_name=fixed_name,
-            what=what,
-            opts=opts,
-        )
-    checksum = digest(pair.certificate_pem)
-    key: pulumi.Output[str] = pulumi.Output.secret(pair.private_key_pem)
-    secret = kubernetes.core.v1.Secret(
-        resource_name,
-        metadata={"name": mapped(checksum, lambda value: f"{stem}-{value[:_SHORT]}"), "namespace": namespace},
-        type=TLS_TYPE,
-        string_data={"tls.crt": pair.certificate_pem, "tls.key": key},
-        opts=opts,
-    )
-    return {"name": pulumi.Output.from_input(secret.metadata.name), "checksum": checksum}

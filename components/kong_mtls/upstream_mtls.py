@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import names
-from .cluster_existing import end_problems
+from .claims import claim
 from .errors import InputError
 from .inputs import check_inputs
 from .kong_objects import INGRESS_CLASS, ca_object, check_authority
@@ -16,14 +16,14 @@ from .objects import check_name
 from .outputs import checked, digest, mapped, public, together
 from .patches import Patches
 from .pki.authority import bundle
-from .pki.issue import CLIENT, KeyPair
-from .pki.x509 import certificates
+from .pki.issue import KeyPair
 from .resources import child_options
 from .service_annotations import PREFIX, Common, key_of, service_annotations
 from .trust import KEY
 from .upstream_args import ClientPairArgs, UpstreamMtlsArgs, UpstreamTrustArgs
-from .upstream_certificate import GatewayCertificate, UpstreamCertificates, pair_secret
+from .upstream_certificate import GatewayCertificate, UpstreamCertificates
 from .upstream_checks import namespaces_of, plain_authorities, problems, unverified
+from .upstream_pair import given_client_pair, pair_secret
 
 GATEWAY_TRUST = "kong-gateway-ca"
 
@@ -93,7 +93,9 @@ class UpstreamMtls(pulumi.ComponentResource):
         if existing or self._args.get("without_client_certificate"):
             return None
         if given.get("certificate_pem") is not None:
-            return given_client_pair(given["certificate_pem"], given["private_key_pem"], self._where)
+            return given_client_pair(
+                given["certificate_pem"], given["private_key_pem"], f"{self._where}: client_certificate"
+            )
         self._gateway = GatewayCertificate(f"{self._prefix}-gateway", given.get("issue") or {}, self._options)
         self._note("gateway", self._gateway)
         return self._gateway.pair
@@ -202,6 +204,7 @@ class UpstreamMtls(pulumi.ComponentResource):
         self.unpatched: dict[str, dict[str, pulumi.Input[str]]] = {}
         for service in self._args["services"]:
             namespace, name = service["namespace"], service["name"]
+            claim(f"upstream TLS of Service {key_of(service)}", self._where, "put its settings into one of them")
             secrets, config_maps = trust.get(namespace, (None, None))
             common: Common = {
                 "client_certificate_secret": client.get(namespace),
@@ -256,27 +259,3 @@ def _comma_list(listed: list[pulumi.Input[str]]) -> Any:
     if all(isinstance(name, str) for name in listed):
         return ",".join(str(name) for name in listed)
     return pulumi.Output.all(*listed).apply(",".join)
-
-
-def given_client_pair(certificate: pulumi.Input[str], key: pulumi.Input[str], where: str) -> KeyPair:
-    """A client pair of the user's own, checked: at once where both are plain, else when the engine knows them.
-
-    Raises:
-        InputError: a pair that doesn't match, or a certificate that is no client's, or not of today.
-    """
-
-    def check(values: list[str]) -> str:
-        found = end_problems(values[0], values[1], None, CLIENT, [])
-        if found:
-            raise InputError.of(found, f"{where}: client_certificate: the given pair can't be used:")
-        return values[0]
-
-    if isinstance(certificate, str) and isinstance(key, str):
-        pem = pulumi.Output.from_input(check([certificate, key]))
-    else:
-        pem = public(pulumi.Output.all(certificate, key).apply(check))
-
-    def date(attribute: str) -> pulumi.Output[str]:
-        return pem.apply(lambda text: getattr(certificates(text, where)[0], attribute).strftime("%Y-%m-%dT%H:%M:%SZ"))
-
-    return KeyPair(pem, pulumi.Output.secret(key), date("not_before"), date("not_after"))
