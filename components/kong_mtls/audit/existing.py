@@ -7,15 +7,18 @@ holds the neighbours of, and itself not, is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
 from kong_mtls.reader.manifests import Objects, annotations_of, key_of
+from kong_mtls.reader.pods import dicts
 
 from .unknown import holds_unknown
 
 ANNOTATION = "kong-mtls.io/existing-secrets"
+
+_SHIM = frozenset({"cert-manager.io/issuer", "cert-manager.io/cluster-issuer"})
 
 # Secrets that the API server, kubelet or Helm keep: they say nothing about what else is left out.
 _NOT_SHIPPED = ("kubernetes.io/service-account-token", "helm.sh/release.v1", "bootstrap.kubernetes.io/token")
@@ -101,4 +104,21 @@ def _made(objects: Objects) -> list[tuple[tuple[str, str, str], dict[str, Any]]]
                 target = spec.get("target") or spec.get("destination") or spec.get("template") or {}
                 own = target.get("name") or (target.get("metadata") or {}).get("name")
                 made.append((("Secret", namespace, str(own or name)), obj))
-    return made
+    return [*made, *_shimmed(objects)]
+
+
+def _shimmed(objects: Objects) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+    """What cert-manager makes for the tls sections of annotated Ingresses and Gateways.
+
+    Source: https://cert-manager.io/docs/usage/ingress/, https://cert-manager.io/docs/usage/gateway/.
+    """
+    for kind in ("Ingress", "Gateway"):
+        for obj in objects.all(kind):
+            if not _SHIM & set(annotations_of(obj)):
+                continue
+            namespace, spec = key_of(obj)[1], obj.get("spec") or {}
+            names = [tls.get("secretName") for tls in dicts(spec.get("tls"))]
+            for listener in dicts(spec.get("listeners")):
+                names += [ref.get("name") for ref in dicts((listener.get("tls") or {}).get("certificateRefs"))]
+            for name in names:
+                yield ("Secret", namespace, str(name)), obj

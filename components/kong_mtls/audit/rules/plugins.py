@@ -168,15 +168,21 @@ failure_rule(
 )
 
 
-failure_rule(
+@rule(
     "client-plugin-disabled",
     "error",
-    "A plugin that something refers to is disabled",
-    codes=("plugin-disabled",),
-    effect="Kong skips a disabled plugin: the route is open.",
-    fix="Remove `disabled: true`, or the reference and with it the appearance of protection.",
+    "A plugin that is asked for is disabled",
+    effect="Kong skips a disabled plugin: the route is open. A disabled global one leaves every route open.",
+    fix="Remove `disabled: true`, or the reference (the label global) and with it the appearance of protection.",
     source="Kong/kong kong/runloop/plugins_iterator.lua",
 )
+def _disabled(context: Context) -> Iterator[Hit]:
+    for failure in context.failures("plugin-disabled"):
+        yield Hit(failure.object, failure.message)
+    for config in context.configs:
+        for plugin in config.plugins:
+            if plugin.is_global and not plugin.enabled:
+                yield Hit(plugin.object, "it is disabled, though it is global")
 
 
 @rule(
