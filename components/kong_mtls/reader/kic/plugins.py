@@ -123,6 +123,16 @@ def _config(store: Store, obj: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _refusal(name: str, config: Mapping[str, Any]) -> str:
+    """Why Kong's schema refuses a configuration, for the plugins that decide who gets in."""
+    if name == MTLS_AUTH:
+        return mtls_auth.refusal(config)
+    if name == ACL and bool(config.get("allow")) == bool(config.get("deny")):
+        # only_one_of and at_least_one_of in Kong/kong kong/plugins/acl/schema.lua
+        return "one of allow and deny must be given, and only one"
+    return ""
+
+
 class Plugins:
     """Collects the references of a translation, then makes the plugins."""
 
@@ -217,7 +227,7 @@ class Plugins:
         except _Invalid as e:
             self._fail("plugin-config-invalid", obj, f"{e}: the controller leaves the plugin out", "config")
             return None
-        refused = mtls_auth.refusal(config) if name == MTLS_AUTH and config is not None else ""
+        refused = _refusal(name, config) if config is not None else ""
         if refused:
             self._fail("plugin-config-refused", obj, f"Kong refuses its config: {refused}", "config")
         protocols = tuple(str(each) for each in obj.get("protocols") or ())
