@@ -15,7 +15,7 @@ _HEAD = f"""# The audit's rules
 
 The rules judge Kubernetes manifests and the values of Helm releases, whoever wrote them. They show in three
 places: `make audit FILES="..."` (`kong-mtls audit`), the report of a rehearsal, and the policy pack in
-`policy/` on `pulumi preview --policy-pack policy`.
+`policy/` on `pulumi preview`.
 
 - **error**: Kong or its ingress controller refuses, drops, ignores or leaves dangling something that was
   meant, or a link is open. The ingress controller *fails open*: what it can't resolve it leaves out, with a
@@ -23,6 +23,9 @@ places: `make audit FILES="..."` (`kong-mtls audit`), the report of a rehearsal,
 - **warning**: hardening.
 - **info**: nothing to do. Something was left unjudged on purpose: a silenced finding, a Secret declared to
   exist.
+
+Facts are those of the kong chart 3.4.1, the ingress controller 3.5 and Kong Gateway 3.9 to 3.14; each rule
+names its source. Dates are judged by the day of the run, or by the one given with `--at`.
 
 ## Silencing a rule
 
@@ -42,14 +45,42 @@ On a Helm release the annotation goes among the values `deploymentAnnotations` o
 - A KongPlugin that an Ingress, HTTPRoute, Service or consumer of the set names has to be in the set, or be
   a KongClusterPlugin of it.
 - A Secret or ConfigMap that something of the set names is *there* when it is in the set, or when something
-  in the set makes it (a cert-manager Certificate, a trust-manager Bundle, an ExternalSecret, a
-  SealedSecret; its content is then not judged). It is *declared* when the annotation
+  in the set makes it: a cert-manager Certificate (or its annotation on an Ingress), a trust-manager Bundle,
+  an ExternalSecret, a SealedSecret. Its content is then not judged. It is *declared* when the annotation
   `{EXISTING}: "name, other-name"` stands on what refers to it, on the
   Namespace, or among a release's `deploymentAnnotations` or `podAnnotations`: listed as *info*. Otherwise
-  it is *missing*, an error, if the set holds any Secret of that namespace; if it holds none, the set plainly
-  leaves that namespace's Secrets out, and it is a warning (`audit-not-in-view`).
+  it is *missing*, an error, if the set holds any other of its kind in that namespace; if it holds none, the
+  set plainly leaves them out, and it is a warning (`audit-not-in-view`).
+- A CA id that no CA object of the set has is an error, unless a CA object is masked, or the plugin or its
+  Namespace declares Secrets: one of those may hold it.
+- The ingress classes are those that the controllers in the set's releases serve. Without one the set was
+  made for a controller elsewhere, and every class that its Kong objects name counts.
 - Values that are masked (`(masked)`) and values a preview doesn't know yet are neither good nor bad. An
   object of which only a patch is in the set is judged by what the patch says, not by what it leaves out.
+- Without releases (a dump of a cluster) the rules read the environment and the volumes of Deployments and
+  DaemonSets that run Kong. Rules about the chart's own values need the release.
+
+## On `pulumi preview`
+
+```sh
+cd policy && python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && cd ..
+pulumi preview --policy-pack policy
+```
+
+There is one policy for each rule, of the rule's name. Rules judged from one object stop it before it is
+made; rules judged from the whole set run over the stack. Errors are mandatory and the others advisory; a
+configuration changes any of them:
+
+```json
+{{"client-no-snis": "mandatory", "hygiene-moving-tag": "disabled", "client-ca-class": "advisory"}}
+```
+
+```sh
+pulumi preview --policy-pack policy --policy-pack-config levels.json
+```
+
+The pack has an environment of its own because the newest `pulumi-policy` (1.21) wants protobuf 5 while the
+program's packages bring protobuf 6.
 """
 
 

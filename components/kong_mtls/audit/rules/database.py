@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from .. import certs
 from ..context import Context
 from ..gateways import Gateway
+from ..hybrid import in_cluster
 from ..model import Hit, rule
-from .cluster import in_cluster
 
 _CONF = "https://developer.konghq.com/gateway/configuration/#pg-ssl"
 

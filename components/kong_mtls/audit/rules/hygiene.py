@@ -14,11 +14,11 @@ from kong_mtls.reader.pods import dicts
 from .. import certs
 from ..context import Context
 from ..gateways import Gateway
+from ..hybrid import planes
 from ..model import Hit, rule
 from ..network import isolated
 from ..unknown import known
 from ..workloads import matches
-from .cluster import planes
 
 _ENCODED = re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,}")
 _MOVING = re.compile(r"(latest|stable|edge|main|master|nightly|dev|develop|rolling|current)(-.*)?")

@@ -10,9 +10,9 @@ from typing import Any
 from kong_mtls.reader.manifests import ident, key_of
 
 from ..context import Context
+from ..hybrid import planes
 from ..model import Hit, rule
 from ..unknown import known
-from .cluster import planes
 
 _USAGE = "https://cert-manager.io/docs/usage/certificate/"
 _API = "https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificateSpec"
