@@ -582,8 +582,8 @@ def test_a_service_that_differs_is_not_taken_for_another() -> None:
     assert {row.server for row in found if row.ok is False} == {"Service/app/s2"}
 
 
-def test_a_thousand_services_take_seconds() -> None:
-    """Time grows with their number: twice as many take about twice as long, and one takes a few milliseconds."""
+def test_cost_grows_with_the_number_of_services() -> None:
+    """Twice as many take about twice as long, and one takes a few milliseconds."""
     took = {}
     for size in (100, 200):
         objects_ = many(size).read()

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from kong_mtls.reader.manifests import Objects
 
 from . import upstream_cases as cases
 from .client_peers import Peers
-from .ends import Side
 from .model import Link, Progress
 from .upstream_cases import Case
 from .upstream_ends import Workloads
 from .upstream_service import ServiceProof
 from .upstream_settings import EffectiveUpstream, effective
 
-_SIDES: dict[Side, str] = {"client": "gateway", "server": "upstream"}
-_MONTH = timedelta(days=30)
+__all__ = ["EffectiveUpstream", "effective", "prove"]
 
 
 def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> list[Link]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 
 from ..mint import Minted, twin
@@ -25,7 +25,6 @@ from .upstream_ends import Workload
 from .upstream_settings import POD_ADDRESS, EffectiveUpstream
 
 _SIDES: dict[Side, str] = {"client": "gateway", "server": "upstream"}
-_MONTH = timedelta(days=30)
 
 
 @dataclass(frozen=True)
