@@ -159,7 +159,7 @@ def run(
             fresh = render.render(after, masked=False)
             rows += _rows(drill, number, after, (old, fresh), now)
             if files is not None:
-                files.update({f"{FOLDER}/{drill.name}/{number}/{path}": text for path, text in fresh.items()})
+                files.update({f"{render.DRILLS}/{drill.name}/{number}/{path}": text for path, text in fresh.items()})
             before, old = after, fresh
     return rows
 

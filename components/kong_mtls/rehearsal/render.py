@@ -25,7 +25,9 @@ from kong_mtls.rehearsal.standins import kubernetes
 
 RELEASE_TYPE: Final = "kubernetes:helm.sh/v3:Release"
 OURS: Final = ("manifests", "releases", "cluster")
-"""What a rehearsal writes into ``out/<stack>/``, beside its reports (``report.*``)."""
+"""What describes the stack in ``out/<stack>/``, beside its reports (``report.*``)."""
+DRILLS: Final = "drills"
+"""The files of each step of its drills."""
 
 
 def render(performance: Performance, *, masked: bool) -> dict[str, str]:
@@ -196,7 +198,9 @@ def _foreign(folder: Path) -> list[str]:
         return [folder.name]
     try:
         return sorted(
-            entry.name for entry in folder.iterdir() if entry.name not in OURS and not entry.name.startswith("report.")
+            entry.name
+            for entry in folder.iterdir()
+            if entry.name not in (*OURS, DRILLS) and not entry.name.startswith("report.")
         )
     except OSError as error:
         raise UnreadableInput(f"{folder}: cannot be read: {error.strerror}") from None

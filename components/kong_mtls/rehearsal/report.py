@@ -57,7 +57,7 @@ def build(
         "links": [asdict(link) for link in sorted(links, key=lambda link: _rank(link.ok))],
         "upstreams": [_upstream(one) for one in effective(objects, at)],
         "drill": [row.to_json() for row in drill],
-        "findings": [asdict(one) for one in _sorted([*findings, *_said(performance)])],
+        "findings": [asdict(one) for one in _sorted([*findings, *_said(performance), *_unproved(links)])],
         "exports": wire.shown(performance.exports),
         "messages": [{"severity": m.severity, "text": m.text} for m in performance.messages],
         "placeholders": list(performance.placeholders),
@@ -88,6 +88,16 @@ def _said(performance: Performance) -> Iterable[Finding]:
     for message in performance.messages:
         if message.severity in _SAID:
             yield Finding("program", _SAID[message.severity], f"Stack//{performance.stack}", message.text, "")
+
+
+def _unproved(links: Sequence[Link]) -> Iterable[Finding]:
+    """A warning for each link that can't be judged: nobody should take silence for proof."""
+    seen = set()
+    for row in links:
+        if row.ok is None and (row.link, row.client, row.server, row.reason) not in seen:
+            seen.add((row.link, row.client, row.server, row.reason))
+            message = f"the {row.link} link from {row.client} to {row.server} can't be proved: {row.reason}"
+            yield Finding("link-unproved", "warning", row.client, message, "Try it where the missing part is known.")
 
 
 def _sorted(findings: Iterable[Finding]) -> list[Finding]:
