@@ -1,0 +1,73 @@
+"""The stacks we ship, as files and as resources, applied and in a first preview, are clean."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
+
+from kong_mtls.audit import Finding, audit
+from kong_mtls.audit.resources import convert
+from kong_mtls.reader.manifests import read_texts
+from kong_mtls.rehearsal import wire
+from kong_mtls.rehearsal.render import render
+from kong_mtls.rehearsal.stage import Performance, perform
+from kong_mtls.rehearsal.state import State
+from tests.audit.test_audit_policy import Resource
+
+STACKS = ("dev", "staging", "prod")
+
+
+@pytest.fixture(scope="module")
+def performed(root: Path, today: datetime) -> dict[tuple[str, bool], Performance]:
+    """Each stack from nothing: applied, and previewed."""
+    return {
+        (stack, preview): perform(root, stack, at=today, preview=preview, state=State("kong-mtls", stack))
+        for stack in STACKS
+        for preview in (False, True)
+    }
+
+
+def as_policy_sees(value: Any) -> Any:
+    """Secrets in clear, what isn't known as the engine's own mark."""
+    if isinstance(value, wire.Secret):
+        return as_policy_sees(value.value)
+    if isinstance(value, wire.Unknown):
+        return UNKNOWN_STRING_VALUE
+    if isinstance(value, dict):
+        return {key: as_policy_sees(each) for key, each in value.items()}
+    return [as_policy_sees(each) for each in value] if isinstance(value, list) else value
+
+
+def as_resources(performance: Performance, today: datetime) -> list[Finding]:
+    found = [
+        Resource(each.type, unknown_checking_proxy(as_policy_sees(dict(each.inputs))), each.name, each.urn)
+        for each in performance.resources
+        if each.custom
+    ]
+    return audit(convert(found, UnknownValueError).objects(), today)
+
+
+def loud(found: list[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.severity != "info"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("masked", [False, True], ids=["secrets", "masked"])
+def test_files_are_clean(
+    performed: dict[tuple[str, bool], Performance], today: datetime, stack: str, masked: bool
+) -> None:
+    """What a rehearsal writes has neither errors nor warnings, with its secrets and without."""
+    assert loud(audit(read_texts(render(performed[stack, False], masked=masked)), today)) == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_resources_are_clean(
+    performed: dict[tuple[str, bool], Performance], today: datetime, stack: str, preview: bool
+) -> None:
+    """A policy pack says nothing to the same stacks, in `up` and in a first preview."""
+    assert loud(as_resources(performed[stack, preview], today)) == []
