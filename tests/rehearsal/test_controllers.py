@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -80,12 +81,12 @@ def test_programs_can_read_what_a_controller_made(program: Program) -> None:
     """`get` after the resource finds it; its data is secret. A preview reads what the last run left."""
     text = key("one") + (
         "read = k8s.core.v1.Secret.get('read', one.id.apply(lambda _: 'a/one'))\n"
-        "pulumi.export('key', read.string_data['key'])\n"
+        "pulumi.export('key', read.data['key'])\n"
     )
     first_preview = program.write(text).run(preview=True)
     assert not isinstance(first_preview.exports["key"], Secret)
     done = program.run()
-    assert done.exports["key"].value.startswith("made-by-controller-")
+    assert base64.b64decode(done.exports["key"].value).startswith(b"made-by-controller-")
     planned = program.run(preview=True)
     assert planned.exports["key"] == done.exports["key"]
     assert not planned.changed

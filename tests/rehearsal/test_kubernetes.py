@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import ipaddress
 import re
 
 import pytest
@@ -393,13 +395,33 @@ def test_reading_an_object_of_the_same_run(program: Program) -> None:
     done = program.write("""
         secret = k8s.core.v1.Secret("made", metadata={"name": "made", "namespace": "a"}, string_data={"k": "v"})
         read = k8s.core.v1.Secret.get("read", secret.id)
-        pulumi.export("k", read.string_data["k"])
+        pulumi.export("k", read.data["k"])
+        pulumi.export("type", secret.type)
         pulumi.export("kind", read.kind)
     """).run()
     assert done.exports["kind"] == "Secret"
     assert repr(done.exports["k"]) == "Secret()"
-    assert done.exports["k"].value == "v"
+    assert base64.b64decode(done.exports["k"].value) == b"v"
+    assert done.exports["type"] == "Opaque"
     assert done.op("read") == "read"
+
+
+def test_services_have_an_address(program: Program) -> None:
+    """A Service gets an address and keeps it; a headless one has none, a load balancer's is never there."""
+    text = """
+        web = k8s.core.v1.Service("web", metadata={"name": "web"}, spec={"ports": [{"port": %s}]})
+        none = k8s.core.v1.Service("none", metadata={"name": "none"}, spec={"clusterIP": "None"})
+        pulumi.export("ip", web.spec.cluster_ip)
+        pulumi.export("none", none.spec.cluster_ip)
+        pulumi.export("ingress", web.status.load_balancer.ingress)
+    """
+    first = program.write(text % 1).run().exports
+    assert ipaddress.ip_address(first["ip"]) in ipaddress.ip_network("10.96.0.0/12")
+    assert first["none"] == "None"
+    assert "ingress" not in first
+    changed = program.write(text % 2).run()
+    assert changed.op("web") == "update"
+    assert changed.exports["ip"] == first["ip"]
 
 
 def test_reading_what_is_elsewhere_cannot_be_staged(program: Program) -> None:

@@ -278,3 +278,18 @@ def test_dates_are_utc(program: Program) -> None:
     elsewhere = datetime(2026, 11, 21, 23, 0, tzinfo=timezone(timedelta(hours=11)))
     exports = program.write(text + 'pulumi.export("begin", c.validity_start_time)').run(at=elsewhere).exports
     assert exports["begin"] == "2026-11-21T12:00:00Z"
+
+
+def test_dates_have_the_providers_form(program: Program) -> None:
+    """Outputs keep a fraction of a second, as Go writes it; the certificate has whole seconds. Renewal reads both."""
+    text = KEY + (
+        'c = tls.SelfSignedCert("c", private_key_pem=key.private_key_pem, allowed_uses=[], validity_period_hours=2,'
+        " early_renewal_hours=1)\n"
+        'pulumi.export("dates", [c.validity_start_time, c.validity_end_time])\n'
+        'pulumi.export("pem", c.cert_pem)'
+    )
+    done = program.write(text).run(at=NOW.replace(microsecond=574500))
+    assert done.exports["dates"] == ["2026-11-21T12:00:00.5745Z", "2026-11-21T14:00:00.5745Z"]
+    assert x509.load_pem_x509_certificate(done.exports["pem"].encode()).not_valid_before_utc == NOW
+    assert program.run(at=NOW + timedelta(hours=1), preview=True).op("c") == "same"
+    assert program.run(at=NOW + timedelta(hours=1, seconds=1), preview=True).op("c") == "replace"

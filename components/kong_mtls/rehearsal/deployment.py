@@ -101,7 +101,7 @@ class Deployment:
             if found is None:
                 self.unstaged[f"{resource.urn} (read of {id_})"] = resource.type
             secret = frozenset({"data", "stringData"}) if kind == "Secret" else frozenset()
-            outputs = _mark(resource.inputs if found is None else found, secret)
+            outputs = _mark(resource.inputs if found is None else kubernetes.live(found), secret)
         return self._looked_up(replace(resource, id=id_, outputs=outputs))
 
     def refer(self, resource: Resource, name: str) -> Resource:

@@ -6,6 +6,7 @@ force a replacement), ``provider/pkg/metadata/naming.go`` (autonaming).
 
 from __future__ import annotations
 
+import base64
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -200,12 +201,39 @@ def create(call: Call) -> Made:
     """The object as the API server would give it back, as far as a program can ask for it."""
     meta = metadata(call.inputs)
     namespace, name = namespace_of(call.inputs), meta.get("name")
-    before = wire.plain(call.old.outputs.get("metadata") or {}) if call.old else {}
-    extra = {"uid": (before or {}).get("uid") or str(uuid.uuid4())}
+    before = wire.plain(call.old.outputs) if call.old else {}
     given = call.inputs.get("metadata")
-    merged = {**(given.value if isinstance(given, Secret) else given or {}), **extra}
+    uid = (before.get("metadata") or {}).get("uid") or str(uuid.uuid4())
+    merged = {**(given.value if isinstance(given, Secret) else given or {}), "uid": uid}
     outputs = {**call.inputs, "metadata": Secret(merged) if isinstance(given, Secret) else merged}
-    return Made(f"{namespace}/{name}" if namespace else str(name), outputs)
+    if call.type == "kubernetes:core/v1:Service":
+        outputs = _served(outputs, before)
+    return Made(f"{namespace}/{name}" if namespace else str(name), live(outputs))
+
+
+def live(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An object as it is read back: a Secret's ``stringData`` has become ``data``, and it has a type."""
+    outputs = dict(item)
+    if outputs.get("kind") != "Secret":
+        return outputs
+    texts = wire.plain(outputs.pop("stringData", None))
+    data = wire.plain(outputs.get("data")) or {}
+    if isinstance(texts, dict) and isinstance(data, dict):
+        data = {**data, **{key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}}
+    if data:
+        outputs["data"] = Secret(data)
+    return {"type": "Opaque", **outputs}
+
+
+def _served(outputs: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """A Service with an address of its own, as the API server gives it one; a load balancer's is never there."""
+    spec = outputs.get("spec")
+    if not isinstance(spec, dict) or isinstance(wire.plain(spec), Unknown):
+        return outputs
+    address = (before.get("spec") or {}).get("clusterIP") or f"10.96.{secrets.randbelow(256)}.{secrets.randbelow(256)}"
+    address = wire.plain(spec.get("clusterIP")) or address
+    kept = {"type": "ClusterIP", **spec, "clusterIP": address, "clusterIPs": [address]}
+    return {"status": {"loadBalancer": {}}, **outputs, "spec": kept}
 
 
 def delete_first(call: Call, old: Recorded) -> bool:

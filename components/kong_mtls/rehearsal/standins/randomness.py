@@ -44,7 +44,7 @@ def _characters(call: Call) -> str:
 
 
 def _defaults(call: Call) -> dict[str, Any]:
-    flags = {"special": True, "upper": True, "lower": True, "numeric": True}
+    flags = {"special": True, "upper": True, "lower": True, "numeric": True, "number": True}
     minimums = {"minSpecial": 0, "minUpper": 0, "minLower": 0, "minNumeric": 0}
     return {**flags, **minimums, **call.inputs}
 

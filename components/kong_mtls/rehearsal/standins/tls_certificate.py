@@ -115,8 +115,9 @@ def certificate(
         **extra,
         "certPem": signed.public_bytes(serialization.Encoding.PEM).decode(),
         "readyForRenewal": False,
-        "validityStartTime": _rfc3339(begin),
-        "validityEndTime": _rfc3339(end),
+        # The outputs keep the fraction of the second that the certificate itself cannot hold.
+        "validityStartTime": _rfc3339(call.at),
+        "validityEndTime": _rfc3339(call.at + timedelta(hours=hours)),
     }
     return Made(str(serial), outputs)
 
@@ -165,7 +166,9 @@ def _extensions(
 
 
 def _rfc3339(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    """As Go writes it: UTC, a fraction only where there is one, without trailing zeros."""
+    text = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f").rstrip("0").rstrip(".")
+    return f"{text}Z"
 
 
 def renewal_time(outputs: Any) -> datetime | None:
@@ -173,7 +176,8 @@ def renewal_time(outputs: Any) -> datetime | None:
     end = wire.plain(outputs.get("validityEndTime"))
     if not isinstance(end, str):
         return None
-    moment = datetime.strptime(end, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if "." in end else "%Y-%m-%dT%H:%M:%SZ"
+    moment = datetime.strptime(end, form).replace(tzinfo=timezone.utc)
     return moment - timedelta(hours=wire.plain(outputs.get("earlyRenewalHours")) or 0)
 
 
