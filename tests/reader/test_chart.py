@@ -292,7 +292,6 @@ def test_the_controllers_files_are_not_the_gateways() -> None:
     files = objects(secret("cluster", {"ca.crt": b"A"}), secret("pair", {"tls.crt": b"B"}))
     controller = found.ingress_controller
     assert controller is not None
-    assert not controller.generates_client_certificate
     assert controller.container.file("/etc/secrets/cluster/ca.crt", files) is None
     assert controller.container.file("/trust/ca.crt", files) == b"A"
     assert controller.container.file("/etc/secrets/admin-api-cert/tls.crt", files) == b"B"

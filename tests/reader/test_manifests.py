@@ -120,9 +120,7 @@ def test_releases() -> None:
     assert cp.source == "releases/cp.yaml"
 
 
-@pytest.mark.parametrize(
-    "chart", ["kong", "kong/kong", "oci://host/charts/kong", "./charts/kong/", "kong-3.4.1.tgz"]
-)
+@pytest.mark.parametrize("chart", ["kong", "kong/kong", "oci://host/charts/kong", "./charts/kong/", "kong-3.4.1.tgz"])
 def test_a_chart_is_known_by_the_last_element_of_its_path(chart: str) -> None:
     """Repository, path or archive: the chart is the same."""
     (release,) = read_texts({"r.yaml": text({"chart": chart, "release": "r"})}).releases
@@ -153,6 +151,9 @@ def test_yaml_is_read_as_kubernetes_reads_it() -> None:
             "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: [a]",
             "Secret/default/x: data is no mapping",
         ),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: [x]}", "a Secret's metadata.name is no text"),
+        ("apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: 5}", "metadata.namespace is no text"),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: 5", "Service/default/x: spec is no mapping"),
         ("a: 1", "neither a Kubernetes object nor a Helm release"),
         ("chart: kong\nrelease: r\nvalues: [1]", "values is a list"),
         ("a: !vault x", "not valid YAML"),

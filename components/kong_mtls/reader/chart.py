@@ -90,11 +90,8 @@ class ControllerSidecar:
 
     container: Container
     ingress_class: str
-    creates_ingress_class: bool
     watch_namespaces: tuple[str, ...]
     image: ImageRef
-    generates_client_certificate: bool
-    """The chart makes the Admin API's client pair itself at install time: it is in no file."""
 
 
 class KongRelease:
@@ -273,14 +270,11 @@ class KongRelease:
             env_from_list(self.values.get(f"{block}.envFrom")),
             tuple(mounts),
         )
-        client = f"{block}.adminApi.tls.client"
         return ControllerSidecar(
             container,
             self.values.text(f"{block}.ingressClass"),
-            self.values.on(f"{block}.createIngressClass"),
             tuple(go_text(each) for each in self.values.get(f"{block}.watchNamespaces") or ()),
             _image(self.values.map(f"{block}.image")),
-            self.values.on(f"{client}.enabled") and not self.values.on(f"{client}.certProvided"),
         )
 
     def _controller_env(self) -> dict[str, EnvValue]:

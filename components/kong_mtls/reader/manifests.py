@@ -265,6 +265,11 @@ def _check_object(path: str, document: Mapping[str, Any]) -> None:
     metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
         raise UnreadableInput(f"{path}: a {document['kind']} has no metadata.name")
+    for part in ("name", "namespace"):
+        if not isinstance(metadata.get(part) or "", str):
+            raise UnreadableInput(f"{path}: a {document['kind']}'s metadata.{part} is no text")
+    if not isinstance(document.get("spec") or {}, dict):
+        raise UnreadableInput(f"{path}: {ident(document)}: spec is no mapping")
     for part in ("labels", "annotations"):
         if not isinstance(metadata.get(part) or {}, dict):
             raise UnreadableInput(f"{path}: {ident(document)}: metadata.{part} is no mapping")

@@ -9,6 +9,16 @@ from typing import Any
 from .container import DEFAULT_MODE, Container, EnvFrom, EnvValue, FieldRef, KeyRef, Kind, Mount, Source
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """A mapping as it is; empty for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def texts(value: Any) -> list[str]:
+    """A list's items as text; empty for anything else."""
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
 def dicts(value: Any) -> list[dict[str, Any]]:
     """The mappings of a list; empty for anything else."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
@@ -24,13 +34,12 @@ _VOLUME_REFS: tuple[tuple[str, Kind, str], ...] = (
 
 def value_from(value: Mapping[str, Any]) -> EnvValue:
     """An environment variable's ``valueFrom``."""
-    source = value.get("valueFrom") or {}
+    source = mapping(value.get("valueFrom"))
     for key, kind in _ENV_REFS:
         ref = source.get(key)
         if isinstance(ref, dict):
-            optional = bool(ref.get("optional"))
-            return KeyRef(kind, str(ref.get("name")), str(ref.get("key")), optional)
-    ref = source.get("fieldRef") or source.get("resourceFieldRef") or {}
+            return KeyRef(kind, str(ref.get("name")), str(ref.get("key")), bool(ref.get("optional")))
+    ref = mapping(source.get("fieldRef")) or mapping(source.get("resourceFieldRef"))
     return FieldRef(str(ref.get("fieldPath") or ref.get("resource") or "unknown"))
 
 
@@ -56,7 +65,7 @@ def env_from_list(value: Any) -> tuple[EnvFrom, ...]:
 
 def volume_sources(volume: Mapping[str, Any]) -> tuple[Source, ...]:
     """The Secrets and ConfigMaps that a pod's volume is filled from; empty for other kinds of volumes."""
-    projected: Mapping[str, Any] = volume.get("projected") or {}
+    projected = mapping(volume.get("projected"))
     parts = [(volume, None), *((part, projected.get("defaultMode")) for part in dicts(projected.get("sources")))]
     found = []
     for part, projected_mode in parts:
@@ -105,13 +114,13 @@ def pod_container(
     volumes |= {str(v.get("name")): volume_sources(v) for v in dicts(spec.get("volumes"))}
     for each in dicts(spec.get("containers")):
         if chosen(each):
-            command = [*(each.get("command") or ()), *(each.get("args") or ())]
+            command = texts(each.get("command")) + texts(each.get("args"))
             return Container(
                 owner,
                 namespace,
                 env_list(each.get("env")),
                 env_from_list(each.get("envFrom")),
                 mounts_of(each.get("volumeMounts"), volumes),
-                tuple(str(arg) for arg in command),
+                tuple(command),
             )
     return None

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from ...reader.chart import KongRelease, kong_releases
 from ...reader.manifests import Objects
+from ...reader.pods import mapping
 from ..mint import issue
 from .authority import KeyRing
 from .cases import ANOTHER_NAME, Trials
@@ -121,8 +122,8 @@ def _postgres(settings: Settings, host: str, releases: list[KongRelease]) -> Pos
     obj = objects.get("Service", service.namespace, service.name) if service is not None else None
     if service is None or obj is None:
         return None
-    spec = obj.get("spec") or {}
-    postgres = find_postgres(objects, service.namespace, spec.get("selector") or {})
+    spec = mapping(obj.get("spec"))
+    postgres = find_postgres(objects, service.namespace, mapping(spec.get("selector")))
     if postgres is None:
         return None
     port = settings.number("pg_port", 5432)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...reader.chart import KongRelease
 from ...reader.manifests import Objects
-from ...reader.pods import dicts
+from ...reader.pods import dicts, mapping
 from .settings import Broken, Unproved
 
 
@@ -113,8 +113,8 @@ def kong_behind(
 def _behind_manifest(
     obj: dict[str, Any], service: ServiceName, endpoint: Endpoint, what: str, releases: Sequence[KongRelease]
 ) -> Target:
-    spec = obj.get("spec") or {}
-    selector = spec.get("selector") or {}
+    spec = mapping(obj.get("spec"))
+    selector = mapping(spec.get("selector"))
     if not selector:
         raise Unproved(f"{what} {endpoint}: Service {service} selects no pods by label")
     port = service_port(spec, endpoint.port)

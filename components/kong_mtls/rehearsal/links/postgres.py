@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from ...reader.container import Container
 from ...reader.manifests import Objects, ident
-from ...reader.pods import dicts, pod_container
+from ...reader.pods import dicts, mapping, pod_container
 from .ends import Closed, Request, Response, ServerEnd, Session
 from .handshake import load_chain
 from .names import common_names
@@ -145,20 +145,20 @@ def find_postgres(objects: Objects, namespace: str, selector: Mapping[str, str])
     """The Postgres whose pods a Service selects; None when no workload of the files has such pods."""
     for kind in ("StatefulSet", "Deployment"):
         for workload in objects.all(kind):
-            spec = workload.get("spec") or {}
-            template = spec.get("template") or {}
-            labels = (template.get("metadata") or {}).get("labels") or {}
+            spec = mapping(workload.get("spec"))
+            template = mapping(spec.get("template"))
+            labels = mapping(mapping(template.get("metadata")).get("labels"))
             in_namespace = (workload.get("metadata") or {}).get("namespace", "default") == namespace
             if in_namespace and selector and selector.items() <= labels.items():
                 title = ident(workload)
-                container = _container(template.get("spec") or {}, spec, namespace, title)
+                container = _container(mapping(template.get("spec")), spec, namespace, title)
                 if container is not None:
                     return Postgres(title, container, _settings(container, objects), objects)
     return None
 
 
 def _container(pod: Mapping[str, Any], spec: Mapping[str, Any], namespace: str, title: str) -> Container | None:
-    claims = [str((each.get("metadata") or {}).get("name")) for each in dicts(spec.get("volumeClaimTemplates"))]
+    claims = [str(mapping(each.get("metadata")).get("name")) for each in dicts(spec.get("volumeClaimTemplates"))]
 
     def runs_postgres(container: Mapping[str, Any]) -> bool:
         ports = [port.get("containerPort") for port in dicts(container.get("ports"))]
