@@ -454,8 +454,8 @@ def test_no_reason_shows_a_secret(cluster_certificate: Minted) -> None:
 
 
 def test_one_pair_is_proved_at_once(certificates: Pki) -> None:
-    """All cases of a pair on both connections take less than 0.3 s."""
+    """All cases of a pair on both connections take less than 0.3 s of processor time."""
     objects = read(pki(certificates))
-    start = time.perf_counter()
+    start = time.process_time()
     prove(objects, AT)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start < 0.3

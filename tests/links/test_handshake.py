@@ -319,9 +319,9 @@ def test_unknown_objections_have_a_number() -> None:
 
 
 def test_handshakes_are_quick(world: World) -> None:
-    """Less than 10 ms each, on average."""
+    """Less than 10 ms of processor time each, on average."""
     client, server = world.client_end(), world.server_end()
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(20):
         exchange(client, server)
-    assert (time.perf_counter() - start) / 20 < 0.010
+    assert (time.process_time() - start) / 20 < 0.010
