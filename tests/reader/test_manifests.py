@@ -149,11 +149,11 @@ def test_yaml_is_read_as_kubernetes_reads_it() -> None:
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: x, labels: [a]}", "metadata.labels is no mapping"),
         (
             "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\ndata: [a]",
-            "Secret/default/x: data is no mapping",
+            "Secret x: data is no mapping",
         ),
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: [x]}", "a Secret's metadata.name is no text"),
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: x, namespace: 5}", "metadata.namespace is no text"),
-        ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: 5", "Service/default/x: spec is no mapping"),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: 5", "Service x: spec is no mapping"),
         ("a: 1", "neither a Kubernetes object nor a Helm release"),
         ("chart: kong\nrelease: r\nvalues: [1]", "values is a list"),
         ("a: !vault x", "not valid YAML"),

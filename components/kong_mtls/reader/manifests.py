@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import yaml
+from .documents import UnreadableInput, check_object, flatten, is_foreign, is_release, parse
+
+__all__ = [
+    "CLUSTER_SCOPED",
+    "MASKED",
+    "PATCH_PREFIX",
+    "Key",
+    "Objects",
+    "Release",
+    "UnreadableInput",
+    "annotations_of",
+    "configmap_data",
+    "ident",
+    "key_of",
+    "labels_of",
+    "read_paths",
+    "read_texts",
+    "secret_data",
+]
 
 MASKED = "(masked)"
 """What stands in a file in place of a secret value that was left out."""
@@ -57,10 +74,6 @@ CLUSTER_SCOPED = frozenset(
 )
 
 Key = tuple[str, str, str]  # kind, namespace ("" when cluster-scoped), name
-
-
-class UnreadableInput(Exception):  # noqa: N818 - named after what the user handed in
-    """A file that is missing, not YAML, or no Kubernetes object. ``str`` is one line without content."""
 
 
 @dataclass(frozen=True)
@@ -179,70 +192,6 @@ def configmap_data(obj: Mapping[str, Any]) -> dict[str, bytes | None]:
     return data | {key: _plain(value) for key, value in (obj.get("data") or {}).items()}
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML as Kubernetes and Helm read it (sigs.k8s.io/yaml): no dates, no base-60 numbers, no key twice."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute
-        first: [
-            (tag, re.compile(r"[-+]?(0b[01_]+|0[0-7_]*|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"))
-            if tag.endswith(":int")
-            else (tag, regexp)
-            for tag, regexp in resolvers
-            if not tag.endswith(":timestamp")
-        ]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        for key in keys if len(keys) != len(set(keys)) else ():
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
-        result: dict[Any, Any] = super().construct_mapping(node, deep)
-        return result
-
-
-def _parse(path: str, text: str) -> list[Any]:
-    if text.lstrip()[:1] == "{":
-        try:
-            return [json.loads(text)]
-        except json.JSONDecodeError:
-            pass  # YAML's flow style, or several documents; judged below
-    try:
-        return [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
-    except yaml.MarkedYAMLError as e:
-        # Not str(e): that quotes the text, which may be a key.
-        mark = e.problem_mark or e.context_mark
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UnreadableInput(f"{path}{where}: not valid YAML: {e.problem or 'syntax error'}") from None
-    except (yaml.YAMLError, ValueError, TypeError):
-        raise UnreadableInput(f"{path}: not valid YAML (unprintable characters or a wrong value)") from None
-    except RecursionError:
-        raise UnreadableInput(f"{path}: not valid YAML: nested too deeply") from None
-
-
-def _flatten(path: str, document: Any) -> Iterator[dict[str, Any]]:
-    if not isinstance(document, dict):
-        found = type(document).__name__
-        raise UnreadableInput(f"{path}: a document is a {found}; expected a Kubernetes object or a Helm release")
-    kind, items = document.get("kind"), document.get("items")
-    if isinstance(kind, str) and kind.endswith("List") and isinstance(items, list):
-        for item in items:
-            # The API server's own lists (SecretList) leave kind and apiVersion out of the items.
-            implied = {} if kind == "List" else {"apiVersion": document.get("apiVersion"), "kind": kind[:-4]}
-            yield from _flatten(path, implied | item if isinstance(item, dict) else item)
-    else:
-        yield document
-
-
-def _is_release(document: Mapping[str, Any]) -> bool:
-    return "kind" not in document and isinstance(document.get("chart"), str) and "release" in document
-
-
-def _is_foreign(document: Mapping[str, Any]) -> bool:
-    return not _is_release(document) and "kind" not in document and "apiVersion" not in document
-
-
 def _release(path: str, document: Mapping[str, Any]) -> Release:
     values = document.get("values") or {}
     if not isinstance(values, dict):
@@ -256,26 +205,6 @@ def _release(path: str, document: Mapping[str, Any]) -> Release:
         values=values,
         source=path,
     )
-
-
-def _check_object(path: str, document: Mapping[str, Any]) -> None:
-    for key in ("apiVersion", "kind"):
-        if not isinstance(document.get(key), str):
-            raise UnreadableInput(f"{path}: a document has no {key}; expected a Kubernetes object or a Helm release")
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
-        raise UnreadableInput(f"{path}: a {document['kind']} has no metadata.name")
-    for part in ("name", "namespace"):
-        if not isinstance(metadata.get(part) or "", str):
-            raise UnreadableInput(f"{path}: a {document['kind']}'s metadata.{part} is no text")
-    if not isinstance(document.get("spec") or {}, dict):
-        raise UnreadableInput(f"{path}: {ident(document)}: spec is no mapping")
-    for part in ("labels", "annotations"):
-        if not isinstance(metadata.get(part) or {}, dict):
-            raise UnreadableInput(f"{path}: {ident(document)}: metadata.{part} is no mapping")
-    for part in ("data", "stringData", "binaryData") if document["kind"] in ("Secret", "ConfigMap") else ():
-        if not isinstance(document.get(part) or {}, dict):
-            raise UnreadableInput(f"{path}: {ident(document)}: {part} is no mapping")
 
 
 def _overlay(base: dict[str, Any], patch: Mapping[str, Any]) -> None:
@@ -295,10 +224,10 @@ def _index(documents: Sequence[tuple[str, dict[str, Any]]]) -> Objects:
     patches = [(path, d) for path, d in documents if Path(path).name.startswith(PATCH_PREFIX)]
     whole: set[Key] = set()
     for path, document in full + patches:
-        if _is_release(document):
+        if is_release(document):
             releases.append(_release(path, document))
             continue
-        _check_object(path, document)
+        check_object(path, document)
         key = key_of(document)
         if key in objects:
             _overlay(objects[key], document)
@@ -321,10 +250,10 @@ def read_texts(texts: Mapping[str, str]) -> Objects:
     """
     documents: list[tuple[str, dict[str, Any]]] = []
     for path, text in texts.items():
-        for document in _parse(path, text):
-            documents.extend((path, each) for each in _flatten(path, document))
+        for document in parse(path, text):
+            documents.extend((path, each) for each in flatten(path, document))
     for path, document in documents:
-        if _is_foreign(document):
+        if is_foreign(document):
             raise UnreadableInput(f"{path}: a document is neither a Kubernetes object nor a Helm release")
     return _index(documents)
 
@@ -367,11 +296,11 @@ def read_paths(paths: Sequence[str | Path], stdin: TextIO | None = None) -> Obje
             texts[str(path)] = _read(path)
     documents: list[tuple[str, dict[str, Any]]] = []
     for name, text in (passed_over | texts).items():
-        for document in _parse(name, text):
+        for document in parse(name, text):
             if name not in texts and not isinstance(document, dict):
                 continue
-            for flat in _flatten(name, document):
-                if not _is_foreign(flat):
+            for flat in flatten(name, document):
+                if not is_foreign(flat):
                     documents.append((name, flat))
                 elif name in texts:
                     raise UnreadableInput(f"{name}: a document is neither a Kubernetes object nor a Helm release")
