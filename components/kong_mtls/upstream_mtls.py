@@ -83,6 +83,7 @@ class UpstreamMtls(pulumi.ComponentResource):
         gateway_trust = self._gateway_trust(pair_namespaces)
         self._annotate(client, trust)
         self._export(client, gateway_trust)
+        del self._args  # of a thousand Services; nobody needs them any more
 
     def _pair(self) -> KeyPair | None:
         """The common pair; None for an existing Secret, or none at all."""
