@@ -58,6 +58,9 @@ test: $(DEV_STAMP) ## every test that needs neither CLI nor cluster
 e2e: $(DEV_STAMP) ## the real engine on the cluster of KUBECONFIG; needs `pulumi` on PATH  [CHART_PATH=charts/kong] [WAIT_FOR_PODS=0]
 	@$(BIN)/python -m pytest e2e $(ARGS)
 
+bench: $(STAMP) ## benchmarks, a table each  [ARGS="upstream audit --json"]
+	@$(BIN)/python bench $(ARGS)
+
 lint: $(DEV_STAMP) ## ruff and strict types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
