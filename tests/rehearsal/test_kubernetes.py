@@ -300,13 +300,18 @@ def test_ignored_changes(program: Program) -> None:
 
 
 def test_replace_on_changes(program: Program) -> None:
-    """`replaceOnChanges` turns an update into a replacement."""
+    """`replaceOnChanges` turns an update into a replacement. The provider does not know, so a fixed name collides."""
     text = """
-        k8s.core.v1.Service("web", metadata={"name": "web"}, spec={"ports": [{"port": %s}]},
-            opts=pulumi.ResourceOptions(replace_on_changes=["spec.ports[*].port"]))
+        k8s.core.v1.Service("web", metadata={%s}, spec={"ports": [{"port": %s}]},
+            opts=pulumi.ResourceOptions(replace_on_changes=["spec.ports[*].port"]%s))
     """
-    program.write(text % 1).run()
-    assert program.write(text % 2).run().op("web") == "replace"
+    program.write(text % ("", 1, "")).run()
+    assert program.write(text % ("", 2, "")).run().op("web") == "replace"
+    program.write(text % ("'name': 'web'", 2, "")).run()
+    with pytest.raises(ProgramFailed, match='services "web" already exists'):
+        program.write(text % ("'name': 'web'", 3, "")).run()
+    done = program.write(text % ("'name': 'web'", 3, ", delete_before_replace=True")).run()
+    assert (done.op("web"), done.steps[0].delete_first) == ("replace", True)
 
 
 def test_delete_first_takes_dependents_along(program: Program) -> None:

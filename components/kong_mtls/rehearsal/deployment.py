@@ -6,14 +6,14 @@ deletes first; what a deletion takes along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from kong_mtls.rehearsal import diff, standins, wire
 from kong_mtls.rehearsal.apiserver import ApiServer
-from kong_mtls.rehearsal.diff import Step
+from kong_mtls.rehearsal.diff import Change, Step
 from kong_mtls.rehearsal.resource import Resource, label
 from kong_mtls.rehearsal.standins import Call, Made, ResourceError, StandIn, Waiting, kubernetes
 from kong_mtls.rehearsal.state import Recorded, State
@@ -222,12 +222,15 @@ class Deployment:
         if old is None:
             return Step(urn, resource.type, resource.name, "create")
         found = diff.changes(old.inputs, call.inputs)
-        patterns = (*stand_in.replaces(call), *resource.replace_on_changes)
         reason = stand_in.due(old, self.at) or self._forced.get(self._old_urns[urn], "")
-        if reason or any(diff.covers(pattern, change) for pattern in patterns for change in found):
+        by_provider = _touched(stand_in.replaces(call), found)
+        if reason or by_provider or _touched(resource.replace_on_changes, found):
             first = resource.delete_before_replace
             if first is None:
-                first = urn in self._forced or stand_in.delete_first(call, old)
+                # A provider asks for it only where it wants the replacement itself, not where `replaceOnChanges` does.
+                first = bool(self._forced.get(self._old_urns[urn])) or (
+                    by_provider and stand_in.delete_first(call, old)
+                )
             return Step(urn, resource.type, resource.name, "replace", found, reason, first)
         return Step(urn, resource.type, resource.name, "update" if found else "same", found)
 
@@ -246,7 +249,7 @@ class Deployment:
             settings = self._settings(Resource(other, record.type, name, provider=record.provider))
             call = Call(other, record.type, name, inputs, self.at, self.preview, record, settings, self)
             found = diff.changes(record.inputs, inputs)
-            if any(diff.covers(pattern, change) for pattern in stand_in.replaces(call) for change in found):
+            if _touched(stand_in.replaces(call), found):
                 self._forced.setdefault(other, f"depends on {label(urn)}, which is deleted first")
 
     def _recorded_dependents(self, urn: str) -> list[tuple[str, list[str]]]:
@@ -282,6 +285,10 @@ class Deployment:
                 self._index(self.made[urn])
                 del self._waiting[urn]
                 progress = True
+
+
+def _touched(patterns: Iterable[str], changes: Sequence[Change]) -> bool:
+    return any(diff.covers(pattern, change) for pattern in patterns for change in changes)
 
 
 def _objects(resource: Resource | Recorded) -> dict[Place, Mapping[str, Any]]:

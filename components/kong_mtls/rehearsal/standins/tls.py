@@ -1,7 +1,8 @@
 """Stand-ins for pulumi-tls: real keys and certificates, made by ``cryptography`` as the provider makes them.
 
 Source: hashicorp/terraform-provider-tls, ``internal/provider/resource_*.go`` (inputs, outputs, PEM forms). Any change
-of an input replaces the resource.
+of an input replaces the resource. For `earlyRenewalHours` alone the provider's source (April 2026) has an update in
+place; a replacement is the more careful answer, since it is what rolls pods.
 """
 
 from __future__ import annotations
