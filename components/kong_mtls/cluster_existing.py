@@ -1,6 +1,7 @@
 """The cluster link with certificates of the user's own PKI."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TypedDict
 
 import pulumi
@@ -77,6 +78,9 @@ class ExistingClusterPki(pulumi.ComponentResource):
         self._prefix, self._args, self._options = name, args, child_options(self, opts)
         self._existing = args["existing"]
         problems = structure_problems(self._existing, list(args["data_plane_namespaces"]))
+        trust = self._existing.get("trust_pem")
+        if isinstance(trust, str):
+            problems += trust_problems(trust)
         if problems:
             raise InputError.of(problems, f"{self._where}: the arguments can't be used:")
         control_plane, dates = self._end("control-plane", args["namespace"], self._existing["control_plane"], SERVER)
@@ -126,7 +130,9 @@ class ExistingClusterPki(pulumi.ComponentResource):
         trust = self._existing.get("trust_pem")
 
         def check(values: Sequence[str]) -> str:
-            problems = end_problems(values[0], values[1], values[2] if trust is not None else None, usage, wanted)
+            given_trust = values[2] if trust is not None else None
+            problems = trust_problems(given_trust) if given_trust is not None else []
+            problems = problems or end_problems(values[0], values[1], given_trust, usage, wanted)
             if problems:
                 raise InputError.of(problems, f"{where}: the given certificate can't be used:")
             return values[0]
@@ -158,46 +164,82 @@ def _date(pem: pulumi.Output[str], attribute: str) -> pulumi.Output[str]:
 
 
 def structure_problems(existing: ExistingClusterArgs, planes: Sequence[str]) -> list[str]:
-    """What is missing or given twice."""
+    """What is missing, given twice, or for nobody."""
     problems = []
     if bool(existing.get("trust_pem")) == bool(existing.get("trust_config_map")):
         problems.append("cluster.existing: needs exactly one of trust_pem and trust_config_map")
-    ends = {
-        "control_plane": existing["control_plane"],
-        **{f"data_planes.{k}": v for k, v in existing["data_planes"].items()},
-    }
+    problems += _label_problems(existing.get("trust_config_map"), "cluster.existing.trust_config_map")
+    given_for = existing["data_planes"]
+    ends = {"control_plane": existing["control_plane"], **{f"data_planes.{k}": v for k, v in given_for.items()}}
     for end, given in ends.items():
         pair = [key for key in ("certificate_pem", "private_key_pem") if given.get(key) is not None]
         if len(pair) == 1 or bool(pair) == bool(given.get("existing_secret")):
             problems.append(f"cluster.existing.{end}: needs certificate_pem and private_key_pem, or existing_secret")
-    missing = sorted(set(planes) - set(existing["data_planes"]))
+        problems += _label_problems(given.get("existing_secret"), f"cluster.existing.{end}.existing_secret")
+    missing, unknown = (sorted(one) for one in (set(planes) - set(given_for), set(given_for) - set(planes)))
     if missing:
         problems.append(f"cluster.existing.data_planes: no certificate for {', '.join(missing)}")
+    if unknown:
+        problems.append(
+            f"cluster.existing.data_planes: there is no data plane {', '.join(unknown)}; there are: {', '.join(planes)}"
+        )
     return problems
+
+
+def _label_problems(name: str | None, what: str) -> list[str]:
+    try:
+        if name:
+            names.check_label(name, what)
+    except InputError as error:
+        return [str(error)]
+    return []
+
+
+def trust_problems(trust_pem: str) -> list[str]:
+    """Why CA certificates of the user's own can't be trusted, whatever is under them."""
+    try:
+        trusted = certificates(trust_pem, "trust_pem")
+    except InputError as error:
+        return [str(error)]
+    return [
+        f"trust_pem: {authority.subject}: {problem}" for authority in trusted for problem in checks.authority(authority)
+    ]
 
 
 def end_problems(
     certificate_pem: str, key_pem: str, trust_pem: str | None, usage: str, server_names: Sequence[str]
 ) -> list[str]:
-    """Why a certificate of the user's own can't serve its end of the link."""
-    chain: list[Facts] = certificates(certificate_pem, "certificate_pem")
-    leaf, now = chain[0], clock.now()
-    problems = [
-        *checks.pair(leaf, key_pem, "private_key_pem"),
+    """Why a certificate of the user's own can't serve its end of the link; the trust is one without problems."""
+    now = clock.now()
+    try:
+        chain: list[Facts] = certificates(certificate_pem, "certificate_pem")
+        problems = checks.pair(chain[0], key_pem, "private_key_pem")
+    except InputError as error:
+        return [str(error)]
+    leaf = chain[0]
+    problems += [
         *checks.usage(leaf, usage),
         *checks.dates(leaf, now),
         *checks.strength(leaf),
         *(problem for wanted in server_names for problem in checks.name(leaf, wanted)),
     ]
-    if trust_pem is not None:
-        trusted = certificates(trust_pem, "trust_pem")
-        problems += [
-            f"trust_pem: {authority.subject}: {problem}"
-            for authority in trusted
-            for problem in checks.authority(authority)
-        ]
-        problems += checks.chain(leaf, chain[1:], trusted)
-        problems += [
-            problem for issuer in chain[1:] for problem in (*checks.authority(issuer), *checks.dates(issuer, now))
-        ]
+    if trust_pem is None:
+        return problems
+    return [
+        *problems,
+        *_chain_problems(leaf, chain[1:], certificates(trust_pem, "trust_pem"), now),
+        *(
+            f"{issuer.subject}: {problem}"
+            for issuer in chain[1:]
+            for problem in (*checks.authority(issuer), *checks.dates(issuer, now))
+        ),
+    ]
+
+
+def _chain_problems(leaf: Facts, sent: Sequence[Facts], trusted: Sequence[Facts], now: datetime) -> list[str]:
+    """No way to a trusted CA, or only to one that has ended; others that have ended may stay in the bundle."""
+    problems = checks.chain(leaf, sent, trusted)
+    ended = [f"trust_pem: {one.subject}: {problem}" for one in trusted for problem in checks.dates(one, now)]
+    if not problems and checks.chain(leaf, sent, [one for one in trusted if not checks.dates(one, now)]):
+        return ended
     return problems

@@ -276,7 +276,7 @@ def test_a_pair_beside_an_existing_secret(refused: Refused, make: Make) -> None:
     ("given", "problem"),
     [
         ({"certificatePem": "nonsense"}, "cluster: certificate_pem: is no PEM certificate; needed: -----BEGIN CERT"),
-        ({"privateKeyPem": "nonsense"}, "cluster: private_key_pem: is no private key in PEM; needed: a -----BEGIN"),
+        ({"privateKeyPem": "nonsense"}, "cluster: private_key_pem: is no private key in PEM; needed: a block BEGIN"),
     ],
 )
 def test_a_pem_that_is_none(refused: Refused, make: Make, given: dict[str, Any], problem: str) -> None:

@@ -175,7 +175,8 @@ def key_matches(certificate: Facts, key_pem: str, what: str) -> bool:
     except TypeError as error:
         raise InputError(f"{what}: has a passphrase; Kong reads it without one, so give it decrypted") from error
     except (ValueError, UnsupportedAlgorithm):
-        raise InputError(f"{what}: is no private key in PEM; needed: a -----BEGIN ... PRIVATE KEY----- block") from None
+        # Without the block's dashes: whatever looks like a key is masked, and the message with it.
+        raise InputError(f"{what}: is no private key in PEM; needed: a block BEGIN ... PRIVATE KEY") from None
     spki = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return key.public_key().public_bytes(*spki) == certificate.certificate.public_key().public_bytes(*spki)
 
