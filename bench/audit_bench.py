@@ -110,28 +110,34 @@ def manifests(count: int) -> dict[str, str]:
     return texts
 
 
+def _run(texts: dict[str, str]) -> tuple[float, float]:
+    """Seconds to read the texts, and to audit what was read."""
+    gc.collect()
+    start = perf_counter()
+    objects = read_texts(texts)
+    read = perf_counter()
+    found = audit(objects, AT)
+    end = perf_counter()
+    errors = [finding for finding in found if finding.severity == "error"]
+    if errors:
+        raise AssertionError(f"{len(errors)} errors on a correct set: {errors[0]}")
+    return read - start, end - read
+
+
 def bench() -> list[dict[str, Any]]:
-    """One row per size, and one with the ratio of the times per manifest: 1.0 is linear."""
+    """One row per size, the best of three runs, and one with the ratio of the times per manifest: 1.0 is linear."""
     rows: list[dict[str, Any]] = []
     per_manifest: list[float] = []
     for size in SIZES:
         texts = manifests(size)
-        gc.collect()
-        start = perf_counter()
-        objects = read_texts(texts)
-        read = perf_counter()
-        found = audit(objects, AT)
-        end = perf_counter()
-        errors = sum(finding.severity == "error" for finding in found)
-        if errors:
-            raise AssertionError(f"{errors} errors on a correct set: {found[0]}")
-        per_manifest.append((end - start) / len(texts))
+        read, judged = min((_run(texts) for _ in range(3)), key=sum)
+        per_manifest.append((read + judged) / len(texts))
         rows.append(
             {
                 "bench": f"audit of {len(texts)} manifests",
-                "read_s": round(read - start, 2),
-                "audit_s": round(end - read, 2),
-                "total_s": round(end - start, 2),
+                "read_s": round(read, 2),
+                "audit_s": round(judged, 2),
+                "total_s": round(read + judged, 2),
             }
         )
     ratio = round(per_manifest[-1] / per_manifest[0], 2)

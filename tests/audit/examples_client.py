@@ -215,6 +215,7 @@ EXAMPLES = {
         HIS_GLOBAL, both(with_global, add("second", global_plugin("mtls-again"))), good=with_global
     ),
     "client-any-certificate": Example(PLUGIN, both(with_consumer, add("plugin", mtls_plugin())), good=with_consumer),
+    "client-no-consumers": Example(PLUGIN, add("plugin", mtls_plugin(skip_consumer_lookup=False)), good=with_consumer),
     "client-anonymous": Example(
         PLUGIN,
         add("plugin", mtls_plugin(skip_consumer_lookup=False, anonymous="guest")),

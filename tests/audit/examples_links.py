@@ -9,6 +9,7 @@ from tests.audit.audit_stack import (
     CP_HOST,
     ENTERPRISE,
     TELEMETRY_HOST,
+    Bend,
     add,
     authority,
     both,
@@ -114,6 +115,17 @@ def database_client(**usage: bool) -> Any:
     )
 
 
+def fence(namespace: str, pods: dict[str, str], peers: str, *ports: int, name: str = "policy") -> Bend:
+    """A NetworkPolicy that admits one namespace."""
+    admitted = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": peers}}}
+    spec = {
+        "podSelector": {"matchLabels": pods},
+        "policyTypes": ["Ingress"],
+        "ingress": [{"from": [admitted], "ports": [{"port": port} for port in ports]}],
+    }
+    return add(name, obj("NetworkPolicy", name, namespace, "networking.k8s.io/v1", spec=spec))
+
+
 EXAMPLES = {
     "cluster-no-certificate": Example(DP, env("dp", cluster_cert_key=None)),
     "cluster-no-ca": Example(CP, env("cp", cluster_ca_cert=None), good=shared()),
@@ -121,6 +133,10 @@ EXAMPLES = {
     "cluster-controller": Example(DP, values("dp", ingressController={})),
     "cluster-listener": Example(CP, values("cp", cluster={"enabled": True})),
     "cluster-proxy-listener": Example(DP, values("dp", proxy={"http": {"enabled": False}, "tls": {"enabled": False}})),
+    "cluster-role": Example(DP, env("dp", role=None)),
+    "cluster-idle-service": Example(DP, values("dp", manager={})),
+    "cluster-telemetry": Example(DP, env("dp", cluster_telemetry_endpoint=None, cluster_telemetry_server_name=None)),
+    "cluster-fenced": Example(CP, fence("kong", {"app.kubernetes.io/instance": "cp"}, "shop", 8005, 8006)),
     "cluster-publish-service": Example(CP, values("cp", ingressController={})),
     "cluster-endpoint": Example(
         DP,
@@ -227,6 +243,12 @@ EXAMPLES = {
     "database-untrusted": Example(CP, postgres(issuer="another db ca"), good=postgres()),
     "database-client-usage": Example(
         "Secret/kong/db-client", database_client(server=True), good=database_client(client=True)
+    ),
+    "database-host": Example(CP, env("cp", pg_host=None)),
+    "database-fenced": Example(
+        "StatefulSet/kong/postgres",
+        both(postgres(), fence("kong", {"app": "postgres"}, "shop", 5432, name="db-policy")),
+        good=both(postgres(), fence("kong", {"app": "postgres"}, "kong", 5432, name="db-policy")),
     ),
     "database-subchart": Example(CP, values("cp", postgresql={"enabled": True})),
     "database-password-in-values": Example(CP, env("cp", pg_password="not-a-real-one")),

@@ -115,6 +115,7 @@ EXAMPLES = {
     ),
     # --- certificates
     "trust-unreadable": Example("Secret/kong-dp/dp-server", data("dp-server", tls_crt="no PEM")),
+    "trust-half-pair": Example(DP, env("dp", ssl_cert=None)),
     "trust-pair": Example(DP_PAIR, data("dp-cluster", tls_key=KEY)),
     "trust-expired": Example(
         DP_PAIR, pair("dp-cluster", minted("dp old", "cluster ca", client=True, before=AT - YEAR, after=AT - YEAR / 2))
@@ -162,7 +163,7 @@ EXAMPLES = {
     "hygiene-key-in-env": Example(
         DP,
         env("dp", ssl_cert_key=base64.b64encode(KEY.encode()).decode()),
-        good=env("dp", ssl_cert=pem(authority("client ca")), ssl_cert_key=None),
+        good=env("dp", lua_ssl_trusted_certificate=pem(authority("db ca"))),
     ),
     "hygiene-moving-tag": Example(
         "Deployment/demo/echo",

@@ -106,6 +106,12 @@ EXAMPLES = {
             GLOBAL, annotate("service", "tls-verify", None), annotate("service", "ca-certificates-secrets", None)
         ),
     ),
+    "upstream-no-ca": Example(
+        SERVICE,
+        annotate("service", "ca-certificates-secrets", None),
+        good=both(GLOBAL, annotate("service", "ca-certificates-secrets", None)),
+    ),
+    "upstream-port-https": Example(SERVICE, drop("service", "metadata", "annotations")),
     "upstream-name-check": Example(
         SERVICE,
         annotate("ingress", "preserve-host", None),

@@ -11,6 +11,7 @@ from kong_mtls.reader.manifests import read_texts
 from tests.audit.audit_stack import (
     AT,
     PROTECTED,
+    TELEMETRY_HOST,
     YEAR,
     Bend,
     Stack,
@@ -44,6 +45,7 @@ from tests.audit.audit_stack import (
 
 EXISTING = "kong-mtls.io/existing-secrets"
 CLASS = "kubernetes.io/ingress.class"
+DATA_PLANES = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kong-dp"}}}
 
 
 def masked(stack: Stack) -> None:
@@ -323,21 +325,25 @@ def rendered(stack: Stack) -> None:
     del stack["cp"], stack["dp"], stack["policy"]
     control = {"KONG_DATABASE": "postgres", "KONG_CLUSTER_LISTEN": "0.0.0.0:8005 ssl", "KONG_PG_SSL": "on"}
     control |= {"KONG_PG_SSL_REQUIRED": "on", "KONG_PG_SSL_VERIFY": "on", "KONG_LICENSE_DATA": "{}"}
+    control |= {"KONG_PG_HOST": "db.example.com"}
     data_plane = {
         "KONG_DATABASE": "off",
         "KONG_CLUSTER_CONTROL_PLANE": "cp-kong-cluster.kong.svc.cluster.local:8005",
         "KONG_PROXY_LISTEN": "0.0.0.0:8443 ssl",
         "KONG_LICENSE_DATA": "{}",
+        "KONG_CLUSTER_TELEMETRY_ENDPOINT": "telemetry.example.com:8006",
+        "KONG_CLUSTER_TELEMETRY_SERVER_NAME": TELEMETRY_HOST,
         "KONG_SSL_CERT": "/etc/secrets/dp-cluster/tls.crt",
+        "KONG_SSL_CERT_KEY": "/etc/secrets/dp-cluster/tls.key",
     }
     stack["cp"] = kong_deployment("cp-kong", "kong", "control_plane", "cp-cluster", **control)
     stack["dp"] = kong_deployment("dp-kong", "kong-dp", "data_plane", "dp-cluster", **data_plane)
     stack["cluster"] = obj(
         "Service", "cp-kong-cluster", "kong", spec={"selector": {"app": "cp-kong"}, "ports": [{"port": 8005}]}
     )
-    stack["fence"] = obj(
-        "NetworkPolicy", "all", "kong", "networking.k8s.io/v1", spec={"podSelector": {}, "policyTypes": ["Ingress"]}
-    )
+    admitted = {"from": [DATA_PLANES], "ports": [{"port": 8005}]}
+    fenced = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [admitted]}
+    stack["fence"] = obj("NetworkPolicy", "all", "kong", "networking.k8s.io/v1", spec=fenced)
 
 
 def test_a_cluster_dump_is_judged_by_its_deployments() -> None:
@@ -365,9 +371,6 @@ def test_a_cluster_dump_has_its_mistakes_found(bend: Bend, expected: str) -> Non
 
 def fence(**spec: Any) -> Bend:
     return add("policy", obj("NetworkPolicy", "p", "kong", "networking.k8s.io/v1", spec=spec))
-
-
-DATA_PLANES = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kong-dp"}}}
 
 
 @pytest.mark.parametrize(
@@ -416,4 +419,36 @@ def test_a_plain_service_is_no_business_of_ours() -> None:
     """Plain http to a Service without TLS annotations, on an open route, is nobody's mistake."""
     shop = ingress("shop", "plain", "other", path="/shop")
     del shop["spec"]["tls"]
-    assert findings(bent(both(add("plain", service("plain", "other")), add("shop", shop)))) == []
+    shop["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"] = {"number": 80}
+    plain = service("plain", "other")
+    plain["spec"]["ports"] = [{"port": 80}]
+    assert findings(bent(both(add("plain", plain), add("shop", shop)))) == []
+
+
+@pytest.mark.parametrize(
+    ("peer", "admitted"),
+    [
+        (DATA_PLANES, True),
+        ({**DATA_PLANES, "podSelector": {"matchLabels": {"app.kubernetes.io/instance": "dp"}}}, True),
+        ({**DATA_PLANES, "podSelector": {"matchLabels": {"app.kubernetes.io/instance": "dp-2"}}}, False),
+        ({"namespaceSelector": {}}, True),
+        ({"podSelector": {}}, False),
+        ({"ipBlock": {"cidr": "10.0.0.0/8"}}, True),
+        ({"namespaceSelector": {"matchLabels": {"team": "edge"}}}, True),
+        ({"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}, False),
+    ],
+)
+def test_whom_a_policy_lets_through(peer: dict[str, Any], admitted: bool) -> None:
+    """A data plane that its control plane's policy shuts out is found; what files can't tell counts as admitted."""
+    ports = [{"port": 8005}, {"port": 8006}]
+    found = findings(bent(fence(podSelector={}, ingress=[{"from": [peer], "ports": ports}])))
+    assert ("cluster-fenced" not in rules_of(found)) == admitted
+
+
+def test_labels_of_a_namespace_decide_where_they_are_known() -> None:
+    """With the Namespace in the set, a label that it lacks keeps its pods out."""
+    peer = {"namespaceSelector": {"matchLabels": {"team": "edge"}}}
+    closed = fence(podSelector={}, ingress=[{"from": [peer], "ports": [{"port": 8005}, {"port": 8006}]}])
+    plain, edge = obj("Namespace", "kong-dp"), obj("Namespace", "kong-dp", labels={"team": "edge"})
+    assert rules_of(findings(bent(both(closed, add("ns", plain))))) == {"cluster-fenced"}
+    assert findings(bent(both(closed, add("ns", edge)))) == []

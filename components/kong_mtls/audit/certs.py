@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID
 
 Purpose = Literal["server", "client"]
 
@@ -141,6 +141,18 @@ def serves_as(certificate: x509.Certificate, purpose: Purpose) -> bool:
     except (x509.ExtensionNotFound, ValueError):
         return True
     return _EKU[purpose] in usages or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+
+
+def is_public(certificate: x509.Certificate) -> bool:
+    """Whether a public authority issued it: those put signed timestamps of Certificate Transparency into it.
+
+    Source: https://www.rfc-editor.org/rfc/rfc6962#section-3.3
+    """
+    try:
+        certificate.extensions.get_extension_for_oid(ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return True
 
 
 def expired(certificate: x509.Certificate, at: datetime) -> bool:

@@ -19,6 +19,7 @@ from .workloads import Workload
 
 Role = Literal["control_plane", "data_plane", "traditional"]
 
+_OFFICIAL = ("kong", "library/kong", "docker.io/kong", "docker.io/library/kong")
 _ORIGIN = re.compile(r"(Secret|ConfigMap) ([^/\s]+)/([^,\s]+), key ")
 
 
@@ -119,10 +120,13 @@ class Gateway:
     @property
     def enterprise(self) -> bool | None:
         """Whether it is Kong Enterprise; None when the image's name doesn't tell."""
-        name = self.image.split("@", 1)[0].rsplit("/", 1)[-1].partition(":")[0]
-        if self.release is not None and self.release.enterprise:
+        repository = self.image.split("@", 1)[0]
+        name = repository.rsplit("/", 1)[-1].partition(":")[0]
+        if name == "kong" and repository.partition(":")[0] in _OFFICIAL:
+            return False  # whatever the values say: these images hold nothing of Enterprise
+        if name == "kong-gateway" or (self.release is not None and self.release.enterprise):
             return True
-        return True if name == "kong-gateway" else False if name == "kong" else None
+        return False if name == "kong" else None
 
     @property
     def licensed(self) -> bool:

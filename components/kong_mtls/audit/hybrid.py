@@ -58,10 +58,13 @@ def certificate(gateway: Gateway) -> Material | None:
 
 
 def trusted(gateway: Gateway) -> tuple[x509.Certificate, ...] | None:
-    """The CAs for the link, as far as they can be known: a data plane also trusts lua_ssl_trusted_certificate."""
+    """The CAs for the link, None when they can't be known.
+
+    A data plane also trusts lua_ssl_trusted_certificate, and with nothing set the public authorities alone.
+    """
     own = gateway.material("cluster_ca_cert")
     if gateway.role == "data_plane":
         own = own + gateway.material("lua_ssl_trusted_certificate")
-    if not own or any(each.chain is None for each in own):
+    if (not own and gateway.role != "data_plane") or any(each.chain is None for each in own):
         return None
     return tuple(certificate for each in own for certificate in each.chain or ())

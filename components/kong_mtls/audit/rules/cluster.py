@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ..context import Context
 from ..hybrid import host_of, in_cluster, links, planes
 from ..model import Hit, rule
+from ..network import Peer, admitted
 
 _PARSE = "Kong/kong kong/conf_loader/parse.lua"
 _CHART = "Kong/charts charts/kong/templates/_helpers.tpl"
@@ -33,13 +34,14 @@ def _no_certificate(context: Context) -> Iterator[Hit]:
     "cluster-no-ca",
     "error",
     "PKI mode without cluster_ca_cert",
-    effect="A control plane refuses to start; a data plane has nothing to verify the control plane with.",
-    fix="Set env.cluster_ca_cert to the CA's file on control plane and data planes.",
+    effect="The control plane refuses to start: cluster_ca_cert must be specified. (A data plane may do without, when "
+    "the control plane's certificate is a public authority's.)",
+    fix="Set env.cluster_ca_cert to the file of the CA that issues the data planes' certificates.",
     source=_PARSE,
     scope="object",
 )
 def _no_ca(context: Context) -> Iterator[Hit]:
-    for gateway in planes(context, "control_plane") + planes(context, "data_plane"):
+    for gateway in planes(context, "control_plane"):
         if gateway.cluster_mtls.startswith("pki") and gateway.content("cluster_ca_cert") is None:
             yield Hit(gateway.object, f"cluster_mtls is {gateway.cluster_mtls}, and cluster_ca_cert is not set")
 
@@ -59,6 +61,80 @@ def _database(context: Context) -> Iterator[Hit]:
         wrong = {"control_plane": ("off",), "data_plane": ("postgres", "cassandra")}.get(gateway.role, ())
         if gateway.database in wrong:
             yield Hit(gateway.object, f"its role is {gateway.role} and its database is {gateway.database}")
+
+
+@rule(
+    "cluster-role",
+    "error",
+    "Settings of the cluster link, and no role to use them",
+    effect="Without env.role Kong runs in the traditional mode: it ignores cluster_cert and cluster_control_plane, "
+    "opens no cluster listener and asks nobody for configuration.",
+    fix="Set env.role to control_plane or data_plane.",
+    source=_PARSE,
+    scope="object",
+)
+def _role(context: Context) -> Iterator[Hit]:
+    for gateway in context.gateways:
+        if gateway.role == "traditional" and (gateway.setting("role") is not None or gateway.content("role") is None):
+            for name in ("cluster_control_plane", "cluster_cert"):
+                if gateway.content(name) is not None:
+                    yield Hit(gateway.object, f"{name} is set, and the role is {gateway.setting('role') or 'not'}")
+                    break
+
+
+@rule(
+    "cluster-idle-service",
+    "warning",
+    "A Service of the chart leads to a listener that isn't there",
+    effect="By default the chart makes Services for proxy and Manager (a LoadBalancer and a NodePort) in every "
+    "release: a control plane proxies nothing, a data plane has no Manager, and addresses and ports stay open for "
+    "nothing.",
+    fix="Set proxy.enabled: false on control planes; manager, portal and portalapi.enabled: false on data planes.",
+    source="Kong/charts charts/kong/values.yaml; Kong/kong kong/templates/nginx_kong.lua",
+    scope="object",
+)
+def _idle(context: Context) -> Iterator[Hit]:
+    blocks = {"control_plane": ("proxy",), "data_plane": ("admin", "manager", "portal", "portalapi")}
+    for gateway in context.gateways:
+        for block in blocks.get(gateway.role, ()):
+            if gateway.release is not None and block in gateway.release.services:
+                service = gateway.release.services[block]
+                yield Hit(gateway.object, f"{block}.enabled makes Service {service.name} of type {service.type}")
+
+
+@rule(
+    "cluster-telemetry",
+    "warning",
+    "An Enterprise data plane has nowhere to send its telemetry",
+    effect="It tries 127.0.0.1:8006 again and again; the control plane sees no counts, and licence reports lack it.",
+    fix="Set env.cluster_telemetry_endpoint to <release>-kong-clustertelemetry.<namespace>.svc.cluster.local:8006.",
+    source="https://developer.konghq.com/gateway/configuration/#cluster-telemetry-endpoint",
+    scope="object",
+)
+def _telemetry(context: Context) -> Iterator[Hit]:
+    for gateway in planes(context, "data_plane"):
+        if gateway.enterprise and gateway.content("cluster_telemetry_endpoint") is None:
+            yield Hit(gateway.object, "cluster_telemetry_endpoint is not set")
+
+
+@rule(
+    "cluster-fenced",
+    "error",
+    "A NetworkPolicy keeps a data plane from its control plane",
+    effect=f"The connection times out: {_DOWN}.",
+    fix="Admit the data plane's namespace (or its CIDR, from another cluster) to 8005 and 8006.",
+    source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+)
+def _fenced(context: Context) -> Iterator[Hit]:
+    for link in links(context):
+        plane = link.control_plane
+        for name in ("cluster_listen", "cluster_telemetry_listen"):
+            if name == "cluster_telemetry_listen" and link.data_plane.content("cluster_telemetry_endpoint") is None:
+                continue
+            for listener in (plane.listeners(name) or ())[:1]:
+                peer = Peer(link.data_plane.namespace, link.data_plane.labels)
+                if not admitted(context, plane.namespace, plane.labels, listener.port, peer):
+                    yield Hit(plane.object, f"port {listener.port} is closed to {link.data_plane.object}")
 
 
 @rule(

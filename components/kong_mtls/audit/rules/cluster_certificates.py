@@ -121,7 +121,9 @@ def _untrusted(context: Context) -> Iterator[Hit]:
         sides = ((link.data_plane, link.control_plane), (link.control_plane, link.data_plane))
         for shows, verifies in sides:
             found = _chain(certificate(shows), trusted(verifies))
-            if found is not None and found[1] is None:
+            # A data plane takes the public authorities too: lua_ssl_trusted_certificate is `system` by default.
+            public = shows.role == "control_plane" and found is not None and certs.is_public((found[0].chain or ())[0])
+            if found is not None and found[1] is None and not public:
                 yield Hit(found[0].object, f"{verifies.object} trusts no CA that leads to it")
 
 

@@ -9,6 +9,7 @@ from ..context import Context
 from ..gateways import Gateway
 from ..hybrid import in_cluster
 from ..model import Hit, rule
+from ..network import Peer, admitted
 
 _CONF = "https://developer.konghq.com/gateway/configuration/#pg-ssl"
 
@@ -19,6 +20,42 @@ def _with_database(context: Context) -> Iterator[Gateway]:
             host = gateway.setting("pg_host")
             if host is None or host not in ("localhost", "127.0.0.1"):
                 yield gateway
+
+
+@rule(
+    "database-host",
+    "error",
+    "A database is asked for, and no host is given",
+    effect="Kong tries 127.0.0.1, where in a pod there is none: control plane and migrations don't start.",
+    fix="Set env.pg_host to the server's name.",
+    source="https://developer.konghq.com/gateway/configuration/#pg-host",
+    scope="object",
+)
+def _host(context: Context) -> Iterator[Hit]:
+    for gateway in _with_database(context):
+        sidecars = gateway.release.values.get("deployment.sidecarContainers") if gateway.release else None
+        if gateway.content("pg_host") is None and not sidecars:
+            yield Hit(gateway.object, "its database is postgres, and pg_host is not set")
+
+
+@rule(
+    "database-fenced",
+    "error",
+    "A NetworkPolicy keeps the control plane from its database",
+    effect="The connection times out: the control plane and its migration Jobs don't start.",
+    fix="Admit the control plane's pods, and those of its migrations, to the database's port.",
+    source="https://kubernetes.io/docs/concepts/services-networking/network-policies/",
+)
+def _fenced(context: Context) -> Iterator[Hit]:
+    for gateway in _with_database(context):
+        server = _server(context, gateway)
+        for workload in context.behind(server) if server else ():
+            port = (
+                int(gateway.setting("pg_port") or "5432") if (gateway.setting("pg_port") or "5432").isdigit() else 5432
+            )
+            peer = Peer(gateway.namespace, gateway.labels)
+            if not admitted(context, workload.namespace, workload.labels, port, peer):
+                yield Hit(workload.object, f"port {port} is closed to {gateway.object}")
 
 
 @rule(

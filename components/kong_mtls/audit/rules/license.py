@@ -65,7 +65,7 @@ def _control_plane(context: Context) -> Iterator[Hit]:
 @rule(
     "client-license-edition",
     "error",
-    "mtls-auth on a data plane of the open-source edition",
+    "mtls-auth on a Kong of the open-source edition",
     effect="The plugin isn't part of it: Kong refuses the configuration that names it, and the routes have no "
     "protection.",
     fix="Use kong/kong-gateway with a licence; or verify clients on the listener: env.nginx_proxy_ssl_verify_client "
@@ -73,7 +73,7 @@ def _control_plane(context: Context) -> Iterator[Hit]:
     source="https://developer.konghq.com/plugins/mtls-auth/",
 )
 def _edition(context: Context) -> Iterator[Hit]:
-    for gateway in _guarding(context):
+    for gateway in context.gateways if _asked(context) else ():
         if gateway.enterprise is False:
             yield Hit(gateway.object, f"its image is {gateway.image}")
 

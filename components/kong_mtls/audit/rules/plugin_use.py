@@ -145,6 +145,24 @@ def _any_certificate(context: Context) -> Iterator[Hit]:
 
 
 @rule(
+    "client-no-consumers",
+    "warning",
+    "mtls-auth looks for consumers, and there are none",
+    effect="A certificate that belongs to no consumer gets 401, however valid: nobody passes.",
+    fix="Create KongConsumer objects (by username, custom_id or an mtls-auth credential), or set skip_consumer_lookup.",
+    source=_SCHEMA,
+)
+def _no_consumers(context: Context) -> Iterator[Hit]:
+    if not context.all_judged("KongConsumer"):
+        return
+    for config, _, plugin in protected(context):
+        if config.consumers or plugin.config is None or not known(plugin.config):
+            continue
+        if not any(plugin.config.get(key) for key in ("skip_consumer_lookup", "anonymous", "default_consumer")):
+            yield Hit(plugin.object, "skip_consumer_lookup is off, and the set has no KongConsumer")
+
+
+@rule(
     "client-anonymous",
     "warning",
     "Callers without a certificate pass as an anonymous consumer",

@@ -94,6 +94,23 @@ def _unreadable(context: Context) -> Iterator[Hit]:
 
 
 @rule(
+    "trust-half-pair",
+    "error",
+    "A certificate is set without its key, or a key without its certificate",
+    effect="Kong refuses to start (..._key must be specified).",
+    fix="Set both, to files of the same Secret.",
+    source="Kong/kong kong/conf_loader/parse.lua",
+    scope="object",
+)
+def _half(context: Context) -> Iterator[Hit]:
+    for gateway in context.gateways:
+        for cert, key in (("ssl_cert", "ssl_cert_key"), ("admin_ssl_cert", "admin_ssl_cert_key"), _PAIRS[3][:2]):
+            given = [name for name in (cert, key) if gateway.content(name) is not None]
+            if len(given) == 1:
+                yield Hit(gateway.object, f"{given[0]} is set, and {key if given == [cert] else cert} is not")
+
+
+@rule(
     "trust-pair",
     "error",
     "A certificate and its key don't belong together",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from cryptography import x509
 
 from kong_mtls.reader.kic import KongRoute, KongService
+from kong_mtls.reader.kic import annotation as ann
+from kong_mtls.reader.pods import dicts
 
 from .. import certs
 from ..context import Context
@@ -84,6 +86,58 @@ def _verify_off(context: Context) -> Iterator[Hit]:
 def _left_to_others(context: Context, service: KongService) -> bool:
     """Whether we hold only patches of its Services: what they leave out may be said elsewhere."""
     return all(context.objects.is_partial(context.by_ident[each]) for each in service.backends)
+
+
+@rule(
+    "upstream-no-ca",
+    "error",
+    "A Service is verified against no CA at all",
+    effect="tls-verify is on, the Service names no CA, and the data plane has no global one: no certificate is "
+    "trusted, and every request gets 502.",
+    fix="Annotate the Service konghq.com/ca-certificates-secrets, or set the data plane's "
+    "nginx_proxy_proxy_ssl_trusted_certificate.",
+    source="https://developer.konghq.com/gateway/entities/service/ (ca_certificates); " + _SCHEMA,
+)
+def _no_ca(context: Context) -> Iterator[Hit]:
+    trusted = "nginx_proxy_proxy_ssl_trusted_certificate"
+    if not context.proxies or any(gateway.content(trusted) is not None for gateway in context.proxies):
+        return
+    for config in context.configs:
+        for service in config.services:
+            if service.tls_verify is True and not service.ca_certificates and not _said_to_trust(context, service):
+                yield Hit(service.object, f"tls-verify is true; {context.proxies[0].object} has no {trusted} either")
+
+
+def _said_to_trust(context: Context, service: KongService) -> bool:
+    """Whether CAs are named that don't reach Kong (another rule's), or may be named where we don't see."""
+    said = [ann.kong(context.by_ident[each]) for each in service.backends]
+    named = any(key.startswith("ca-certificates-") for each in said for key in each)
+    return named or not service.backends or _left_to_others(context, service)
+
+
+@rule(
+    "upstream-port-https",
+    "warning",
+    "Kong speaks plain http to what looks like a TLS port",
+    effect="A server that speaks TLS there answers plain http with 400; and what Kong sends crosses the network in "
+    "clear.",
+    fix="Annotate the Service konghq.com/protocol: https, with tls-verify and its CA.",
+    source=KIC + "internal/dataplane/translator/ingressrules.go (defaultServiceProtocol)",
+)
+def _port_https(context: Context) -> Iterator[Hit]:
+    for config in context.configs:
+        for service in config.services:
+            if service.protocol != "http" or not service.routed or not service.backends:
+                continue
+            obj = context.by_ident[service.backends[0]]
+            ports = [
+                p for p in dicts((obj.get("spec") or {}).get("ports")) if service.port in (p.get("port"), p.get("name"))
+            ]
+            named = [p for p in ports if p.get("name") == "https" or p.get("appProtocol") in ("https", "HTTPS")]
+            if (named or service.port in (443, 8443)) and "protocol" not in ann.kong(obj):
+                yield Hit(
+                    service.backends[0], f"a route leads to port {service.port}, and konghq.com/protocol isn't set"
+                )
 
 
 @rule(
