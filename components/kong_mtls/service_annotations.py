@@ -254,7 +254,8 @@ def _contradictions(own: Mapping[str, Any]) -> list[str]:
     cas = [field for field in _CA_LISTS if own.get(field)]
     if cas and own.get("data_plane_trust"):
         problems.append(f"{cas[0]} and data_plane_trust exclude each other")
-    idle = [field for field in (*cas, "verify_depth", "data_plane_trust") if own.get(field) not in (None, False)]
+    idle = [*cas, *(["verify_depth"] if own.get("verify_depth") is not None else [])]
+    idle += ["data_plane_trust"] if own.get("data_plane_trust") else []
     if idle and not own.get("verify", True):
         problems.append(f"{', '.join(idle)}: not used with verify false: the controller drops it, or Kong ignores it")
     return problems
