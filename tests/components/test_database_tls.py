@@ -84,8 +84,7 @@ def test_a_postgres_elsewhere(rehearse: Run, read: Read, values: Values, license
     done = rehearse("staging", license={"data": license_text}, database=database)
     given = values(done, "kong-cp")
     assert (given["env"]["pg_ssl"], given["env"]["pg_ssl_verify"]) == ("on", "on")
-    (volume,) = [it for it in given["deployment"]["userDefinedVolumes"] if "postgres-ca" in str(it)]
-    (mount,) = [it for it in given["deployment"]["userDefinedVolumeMounts"] if it["name"] == volume["name"]]
+    (mount,) = [it for it in given["extraConfigMaps"] if it["name"] == "postgres-ca"]
     assert given["env"]["lua_ssl_trusted_certificate"] == f"{mount['mountPath']}/ca.crt"
     if secret:
         assert given["env"]["pg_ssl_cert"] == f"/etc/secrets/{secret}/tls.crt"

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,15 +25,22 @@ def test_every_drill_of_our_stacks_drops_nobody(root: Path, today: datetime, sta
     rows = drill.run(root, stack, now=today)
     assert rows
     assert {row.ok for row in rows} == {True}
-    assert all(row.cases >= 10 for row in rows)
+    assert all(row.cases >= 10 for row in rows if row.link == "cluster")
+    assert all(row.cases >= 4 for row in rows)
+    # Every step of a CA's drill restarts somebody, so that there is something to mix.
+    assert all(row.rolls for row in rows)
+    links = {row.link for row in rows}
+    assert links >= {"dev": {"cluster", "admin", "database"}}.get(stack, {"cluster", "admin"})
 
 
-def failures(before: dict[str, str], after: dict[str, str], today: datetime) -> dict[tuple[str, ...], list[str]]:
-    """For each mixture within a step of the cluster link: the cases that went wrong."""
+def failures(
+    before: dict[str, str], after: dict[str, str], today: datetime, link: str = "cluster"
+) -> dict[tuple[str, ...], list[str]]:
+    """For each mixture within a step: the cases of the link that went wrong."""
     rolls = changed_units(before, after)
     found = {}
-    for restarted, texts in mixtures(before, after, rolls, "cluster"):
-        rows = LINKS["cluster"](read_texts(texts), today, lambda _: None)
+    for restarted, texts in mixtures(before, after, rolls, link):
+        rows = LINKS[link](read_texts(texts), today, lambda _: None)
         assert rows
         found[tuple(restarted)] = [row.case for row in rows if row.ok is not True]
     return found
@@ -60,6 +68,53 @@ def test_a_new_shared_certificate_cuts_the_link_until_both_have_it(dev: Stack, t
     after = render(dev.up({f"{CLUSTER}.earlyRenewalDays": 40}), masked=False)
     found = failures(before, after, today)
     assert found["releases/kong-cp.yaml", "releases/kong-dp.yaml"] == []
+    assert found[("releases/kong-cp.yaml",)]
+    assert found[("releases/kong-dp.yaml",)]
+
+
+def test_a_jump_of_the_databases_ca_shows(dev: Stack, today: datetime) -> None:
+    """Control plane and Postgres roll each by itself: a CA exchanged in one step cuts them off from each other."""
+    ca = "kong-mtls:database.development.authority"
+    before = render(dev.up(), masked=False)
+    after = render(dev.up({f"{ca}.generations": ["g2"], f"{ca}.issuing": "g2"}), masked=False)
+    found = failures(before, after, today, "database")
+    postgres, control_plane = "manifests/statefulset-kong-kong-postgres.yaml", "releases/kong-cp.yaml"
+    assert found[()] == []
+    assert found[postgres, control_plane] == []
+    assert found[(postgres,)]
+    assert found[(control_plane,)]
+
+
+def test_both_ends_of_the_admin_api_are_in_one_pod(dev: Stack, today: datetime) -> None:
+    """So they change together, and even a jump of that CA drops nobody."""
+    ca = "kong-mtls:admin.authority"
+    before = render(dev.up(), masked=False)
+    after = render(dev.up({f"{ca}.generations": ["g2"], f"{ca}.issuing": "g2"}), masked=False)
+    assert changed_units(before, after) == ["releases/kong-cp.yaml"]
+    assert not any(failures(before, after, today, "admin").values())
+
+
+def unmarked(texts: dict[str, str]) -> dict[str, str]:
+    """The files without what rolls pods when something they read has changed."""
+    found = dict(texts)
+    for path in (path for path in texts if path.startswith("releases/")):
+        document = yaml.safe_load(texts[path])
+        document["values"].pop("podAnnotations", None)
+        found[path] = yaml.safe_dump(document)
+    return found
+
+
+def test_who_is_not_rolled_may_restart_all_the_same(staging: Stack, today: datetime) -> None:
+    """Without the marks that roll pods a jump goes wrong as well: whoever restarts has what is new."""
+    before = unmarked(render(staging.up(), masked=False))
+    jump = {
+        f"{CLUSTER}.authority.generations": ["g2"],
+        f"{CLUSTER}.authority.issuing": "g2",
+        f"{CLUSTER}.skipSteps": True,
+    }
+    after = unmarked(render(staging.up(jump), masked=False))
+    found = failures(before, after, today)
+    assert found[()] == []
     assert found[("releases/kong-cp.yaml",)]
     assert found[("releases/kong-dp.yaml",)]
 

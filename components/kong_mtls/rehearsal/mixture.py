@@ -21,11 +21,22 @@ _MOST_SUBSETS: Final = 4
 
 
 def changed_units(old: Texts, new: Texts) -> list[str]:
-    """Releases and workloads whose pods restart between two sets of files: those whose own text changes.
+    """Releases and workloads whose pods meet a change: their own text differs, or a Secret or ConfigMap they read.
 
-    A release that is new or gone restarts nobody.
+    A text that differs rolls the pods. Where only what they read differs none is rolled, but whoever restarts for
+    another reason has it. A release that is new or gone restarts nobody.
     """
-    return [path for path in sorted(old) if path in new and old[path] != new[path] and _is_unit(path, new[path])]
+    renames = {place: name for place, (name, _) in _before(old, new).items()}
+
+    def reads_changed(path: str) -> bool:
+        document = yaml.safe_load(old[path])
+        return bool(_renamed(document, _here(document, renames)) != document)
+
+    return [
+        path
+        for path in sorted(old)
+        if path in new and _is_unit(path, new[path]) and (old[path] != new[path] or reads_changed(path))
+    ]
 
 
 def mixtures(old: Texts, new: Texts, rolls: Sequence[str], link: str) -> Iterator[tuple[list[str], dict[str, str]]]:
@@ -49,19 +60,32 @@ def mix(old: Texts, new: Texts, waiting: Sequence[str]) -> dict[str, str]:
     """The new files, with the units in ``waiting`` and whatever they read as they were."""
     mixed = dict(new)
     renames: dict[tuple[str, str], str] = {}
-    for path, text in old.items():
-        document = yaml.safe_load(text)
-        if document.get("kind") in _CONTENT and mixed.get(path) != text:
-            name, namespace = document["metadata"]["name"], document["metadata"].get("namespace", "")
-            renames[namespace, name] = f"{name}{_SUFFIX}"
-            document["metadata"]["name"] = f"{name}{_SUFFIX}"
-            mixed[f"{path}{_SUFFIX}.yaml"] = yaml.safe_dump(document)
+    for (namespace, name), (fresh, (path, document)) in _before(old, new).items():
+        renames[namespace, name] = fresh
+        mixed[f"{path}{_SUFFIX}.yaml"] = yaml.safe_dump(document)
     for path in waiting:
         document = yaml.safe_load(old[path])
-        namespace = document.get("namespace") or document.get("metadata", {}).get("namespace", "")
-        here = {name: fresh for (where, name), fresh in renames.items() if where == namespace}
-        mixed[path] = yaml.safe_dump(_renamed(document, here))
+        mixed[path] = yaml.safe_dump(_renamed(document, _here(document, renames)))
     return mixed
+
+
+def _before(old: Texts, new: Texts) -> dict[tuple[str, str], tuple[str, tuple[str, dict[str, Any]]]]:
+    """Secrets and ConfigMaps that differ or are gone: namespace and name to a name of their own, path and content."""
+    found = {}
+    for path, text in old.items():
+        document = yaml.safe_load(text)
+        if document.get("kind") in _CONTENT and new.get(path) != text:
+            name, namespace = document["metadata"]["name"], document["metadata"].get("namespace", "")
+            fresh = f"{name}{_SUFFIX}"
+            document["metadata"]["name"] = fresh
+            found[namespace, name] = fresh, (path, document)
+    return found
+
+
+def _here(document: Mapping[str, Any], renames: Mapping[tuple[str, str], str]) -> dict[str, str]:
+    """Those in the namespace of a release or workload."""
+    namespace = document.get("namespace") or document.get("metadata", {}).get("namespace", "")
+    return {name: fresh for (where, name), fresh in renames.items() if where == namespace}
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
