@@ -14,8 +14,8 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
-from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.settings import monitor_supports_feature
+from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+from pulumi.runtime.settings import get_monitor, monitor_supports_feature
 
 # Nothing waits for the endpoints of a Service that is only annotated.
 _SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
@@ -136,9 +136,14 @@ class Patches:
 
 
 def _hook(what: str, explain: Callable[[Any], bool]) -> pulumi.ResourceOptions | None:
-    """The hook as an option, where SDK and engine know such hooks; else the engine's message stands alone."""
+    """The hook as an option, where SDK and engine know such hooks; else the engine's message stands alone.
+
+    Not under a monitor in this process, as unit tests have it: it refuses no patch, and the server that the SDK starts
+    for hooks takes the process down when one event loop follows another (grpc/grpc, asyncio servers).
+    """
     feature = getattr(resource_pb2, "RESOURCE_MONITOR_FEATURE_ERROR_HOOKS", None)
-    if feature is None or not hasattr(pulumi, "ErrorHook") or not monitor_supports_feature(feature):
+    remote = isinstance(get_monitor(), resource_pb2_grpc.ResourceMonitorStub)
+    if not remote or feature is None or not hasattr(pulumi, "ErrorHook") or not monitor_supports_feature(feature):
         return None
     # Names of hooks are unique in a program, those of components only below one parent.
     _hooks[what] += 1

@@ -78,15 +78,15 @@ def _label_problems(given: UpstreamServiceArgs | UpstreamRouteArgs, where: str) 
 
 
 def _twice(services: Sequence[UpstreamServiceArgs]) -> list[str]:
-    seen: dict[str, UpstreamServiceArgs] = {}
+    seen: dict[str, Mapping[str, Any]] = {}
     found = []
     for service in services:
-        key = key_of(service)
-        first: Mapping[str, Any] = {**seen.setdefault(key, service)}
-        second: Mapping[str, Any] = {**service}
-        if seen[key] is service:
+        key, this = key_of(service), {**service}
+        first = seen.get(key)
+        if first is None:
+            seen[key] = this
             continue
-        differing = sorted(field for field in {*first, *second} if first.get(field) != second.get(field))
+        differing = sorted(field for field in {*first, *this} if first.get(field) != this.get(field))
         with_what = f" with different {', '.join(differing)}" if differing else ""
         found.append(f"services: {key} is listed twice{with_what}; list it once, with what it needs")
     return found
