@@ -3,13 +3,19 @@
 import pulumi
 
 import settings
-from kong_mtls import KongHybrid
+from clients import make_callers, protect
+from kong_mtls import CertificateAuthority, KongHybrid
 
 stack = settings.load()
 for warning in stack.warnings:
     pulumi.log.warn(warning)
 
-kong = KongHybrid("kong", settings.connect(stack.hybrid))
+server_ca = CertificateAuthority("server-ca", stack.clients.server_authority)
+callers = make_callers(stack.clients, server_ca)
+hybrid = settings.with_clients(settings.connect(stack.hybrid), stack.clients, server_ca, callers)
+kong = KongHybrid("kong", hybrid)
+if callers:
+    protect(stack.clients, callers, server_ca, after=kong)
 
 pulumi.export("dataPlanes", kong.proxies.apply(settings.camel))
 pulumi.export("clusterEndpoint", kong.cluster_endpoint)
@@ -19,3 +25,4 @@ pulumi.export("certificates", {"cluster": {"notBefore": kong.cluster_not_before,
 pulumi.export("clusterAuthority", kong.cluster_authority)
 pulumi.export("clusterTrustPem", kong.cluster_trust_pem)
 pulumi.export("dataPlaneCertificatePems", kong.remote_certificate_pems)
+pulumi.export("serverTrustPem", server_ca.trust_pem)

@@ -17,20 +17,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from kong_mtls import InputError, KongHybridArgs
 from kong_mtls.cluster_certificate import check_given
-from kong_mtls.cluster_existing import end_problems
+from kong_mtls.cluster_existing import end_problems, trust_problems
 from kong_mtls.hybrid_checks import problems, server_names
 from kong_mtls.license import check_license, read_license
 from kong_mtls.pki.issue import CLIENT, SERVER
 
-from . import hybrid, model
+from . import client, hybrid, model
+from .client import with_clients
 from .references import connect
 
-__all__ = ["Settings", "camel", "connect", "load"]
+__all__ = ["Settings", "camel", "connect", "load", "with_clients"]
 
 PROJECT = "kong-mtls"
 HOURS = 24
 
-_SECTIONS: dict[str, Any] = {
+_HYBRID: dict[str, Any] = {
     "edition": hybrid.Edition,
     "image": hybrid.Image,
     "chart": hybrid.Chart,
@@ -42,6 +43,7 @@ _SECTIONS: dict[str, Any] = {
     "admin": hybrid.Admin,
     "networkPolicies": hybrid.NetworkPolicies,
 }
+_SECTIONS: dict[str, Any] = {**_HYBRID, **client.SECTIONS}
 _SPELLINGS = {name: spelling for shape in _SECTIONS.values() for name, spelling in model.spellings(shape).items()}
 _SPELLINGS |= {re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", key): key for key in _SECTIONS}
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
@@ -55,10 +57,12 @@ class Settings:
 
     Attributes:
         hybrid: arguments of the deployment.
+        clients: what the link to clients needs.
         warnings: what to tell the user on every run.
     """
 
     hybrid: KongHybridArgs
+    clients: client.ClientSettings
     warnings: list[str] = field(default_factory=list)
 
 
@@ -78,14 +82,18 @@ def load() -> Settings:
     _license(plain, rehearsing, found, warnings)
     _own_certificate(plain, found)
     arguments = cast(
-        "KongHybridArgs", {_snake(key): value for key, value in plain.items()} | {"fixed_secret_names": True}
+        "KongHybridArgs",
+        {_snake(key): value for key, value in plain.items() if key in _HYBRID} | {"fixed_secret_names": True},
     )
+    judged: list[str] = []
+    clients = client.client_settings(plain, arguments, judged, warnings)
+    judged += problems(client.judged_with_clients(arguments, clients))
     # That the licence is missing is said once, with both ways out.
     said = "license:" if any(problem.startswith(f"{PROJECT}:license:") for problem in found) else "(nothing)"
-    found += [_in_config(problem) for problem in problems(arguments) if not problem.startswith(said)]
+    found += [_in_config(problem) for problem in judged if not problem.startswith(said)]
     if found:
         raise _error(found)
-    return Settings(cast("KongHybridArgs", _wrapped(_with_secret_values(arguments))), warnings)
+    return Settings(cast("KongHybridArgs", _wrapped(_with_secret_values(arguments))), clients, warnings)
 
 
 def _error(found: list[str]) -> InputError:
@@ -179,14 +187,14 @@ def _own_certificate(plain: dict[str, Any], found: list[str]) -> None:
     existing = cluster.get("existing") or {}
     ends = {"controlPlane": (existing.get("control_plane"), SERVER, _server_names(plain))}
     ends |= {f"dataPlanes.{name}": (end, CLIENT, []) for name, end in (existing.get("data_planes") or {}).items()}
+    trust = existing.get("trust_pem")
+    of_trust = trust_problems(trust) if trust else []
+    found += [_in_config(f"cluster.existing.{problem}") for problem in of_trust]
     for where, (end, usage, names) in ends.items():
         if end and end.get("certificate_pem") and end.get("private_key_pem"):
-            key, prefix = end["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster.existing.{where}"
-            try:
-                problems = end_problems(end["certificate_pem"], key, existing.get("trust_pem"), usage, names)
-                found += [f"{prefix}: {problem}" for problem in problems]
-            except InputError as error:
-                found.append(f"{prefix}: {error}")
+            key = end["private_key_pem"].get_secret_value()
+            wrong = end_problems(end["certificate_pem"], key, None if of_trust else trust, usage, names)
+            found += [_in_config(f"cluster.existing.{where}: {problem}") for problem in wrong]
     if cluster.get("certificate_pem") and cluster.get("private_key_pem"):
         try:
             check_given(cluster["certificate_pem"], cluster["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster")

@@ -211,6 +211,7 @@ class DataPlane(Model):
     common_name: str | None = None
     image: Image | None = None
     server_certificate: SecretRef | None = None
+    server_names: list[str] | None = None
     proxy: Proxy | None = None
     pods: Pods | None = None
     values: dict[str, Any] | None = None

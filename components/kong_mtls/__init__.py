@@ -1,6 +1,10 @@
 """Pulumi components for Kong Gateway in hybrid mode with mutual TLS on every link."""
 
 from .admin_tls import AdminTls, AdminTlsArgs
+from .client_ca import ClientCa, ClientCaArgs
+from .client_certificate import ClientCertificate, ClientCertificateArgs
+from .client_consumers import ClientConsumers, ClientConsumersArgs
+from .client_mtls import ClientMtls, ClientMtlsArgs
 from .cluster_certificate import ClusterCertificate, ClusterCertificateArgs
 from .cluster_existing import ExistingClusterPki, ExistingClusterPkiArgs
 from .cluster_pki import ClusterPki, ClusterPkiArgs
@@ -13,8 +17,11 @@ from .hybrid_args import KongHybridArgs
 from .license import License, LicenseArgs
 from .network_policies import NetworkPolicies, NetworkPoliciesArgs
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
+from .pki.signer import SignerArgs, signer_args
 from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 from .remote_data_plane import RemoteDataPlane, RemoteDataPlaneArgs
+from .sample import EchoSample, EchoSampleArgs
+from .server_certificate import ProxyCertificate, ProxyCertificateArgs
 
 __version__ = "0.1.0"
 
@@ -23,6 +30,14 @@ __all__ = [
     "AdminTlsArgs",
     "CertificateAuthority",
     "CertificateAuthorityArgs",
+    "ClientCa",
+    "ClientCaArgs",
+    "ClientCertificate",
+    "ClientCertificateArgs",
+    "ClientConsumers",
+    "ClientConsumersArgs",
+    "ClientMtls",
+    "ClientMtlsArgs",
     "ClusterCertificate",
     "ClusterCertificateArgs",
     "ClusterPki",
@@ -33,6 +48,8 @@ __all__ = [
     "DataPlaneArgs",
     "DevelopmentPostgres",
     "DevelopmentPostgresArgs",
+    "EchoSample",
+    "EchoSampleArgs",
     "ExistingClusterPki",
     "ExistingClusterPkiArgs",
     "ExternalDatabase",
@@ -44,6 +61,10 @@ __all__ = [
     "LicenseArgs",
     "NetworkPolicies",
     "NetworkPoliciesArgs",
+    "ProxyCertificate",
+    "ProxyCertificateArgs",
     "RemoteDataPlane",
     "RemoteDataPlaneArgs",
+    "SignerArgs",
+    "signer_args",
 ]

@@ -19,6 +19,7 @@ from .client_ca_checks import (
     split,
     without_root,
 )
+from .client_certificate import CallerCertificateArgs, ClientCertificate, caller_problems
 from .errors import InputError
 from .inputs import check_inputs
 from .kong_objects import INGRESS_CLASS, ca_object
@@ -81,6 +82,10 @@ class ClientCaArgs(TypedDict):
     """Take certificates of your own."""
     existing: NotRequired[Sequence[ExistingCaArgs]]
     """Refer to CA Secrets that exist."""
+    certificates: NotRequired[Sequence[CallerCertificateArgs]]
+    """Issue certificates to callers, from the CA made here."""
+    server_trust_pem: NotRequired[pulumi.Input[str]]
+    """CAs of the gateway's own certificate, which callers get with theirs to verify the gateway. Public."""
     ingress_class: NotRequired[str]
     """The class that the ingress controller serves; default `kong`."""
 
@@ -111,12 +116,8 @@ class ClientCa(pulumi.ComponentResource):
     """All certificates made or given, one after the other. Public."""
     certificate_pems: pulumi.Output[Mapping[str, str]]
     """Each of them by generation or given name. Public."""
-    issuing_certificate_pem: pulumi.Output[str]
-    """Certificate of the CA made here that issues; empty without one. Public."""
-    issuing_private_key_pem: pulumi.Output[str]
-    """Its private key; empty without one. Secret."""
-    issuing_intermediates_pem: pulumi.Output[str]
-    """What its certificates carry along. Public."""
+    certificate_secret_names: pulumi.Output[Mapping[str, str]]
+    """The Secret of each caller's certificate, by its name."""
     generations: pulumi.Output[Sequence[str]]
     """The generations of the CA made here."""
     issuing: pulumi.Output[str]
@@ -136,6 +137,7 @@ class ClientCa(pulumi.ComponentResource):
         self.authority = self._make_authority()
         trusted = {**self._generated(), **self._given()}
         self.signer: SignerArgs | None = None if self.authority is None else signer_args(self.authority)
+        self.certificate_secret_names = pulumi.Output.all(**self._issue())
         self._export(trusted)
 
     def _make_namespace(self) -> pulumi.Input[str] | None:
@@ -179,6 +181,22 @@ class ClientCa(pulumi.ComponentResource):
                 trusted[given["name"]] = self._trust(given["name"], pem, given.get("id"))
         return trusted
 
+    def _issue(self) -> dict[str, pulumi.Output[str]]:
+        """Secrets with certificates for callers."""
+        issued: dict[str, pulumi.Output[str]] = {}
+        for caller in self._args.get("certificates") or ():
+            arguments: Any = {
+                "namespace": self._namespace,
+                "common_name": caller["name"],
+                "authority": self.signer,
+                **{key: value for key, value in caller.items() if key != "name"},
+            }
+            if self._args.get("server_trust_pem") is not None:
+                arguments["server_trust_pem"] = self._args["server_trust_pem"]
+            made = ClientCertificate(f"{self._prefix}-{caller['name']}", arguments, self._options)
+            issued[caller["name"]] = made.secret_name
+        return issued
+
     def _trust(self, key: str, pem: pulumi.Input[str], given_id: str | None) -> _Trusted:
         what = f"{self._where}: {key}"
         own: Any = public(pem)
@@ -217,21 +235,15 @@ class ClientCa(pulumi.ComponentResource):
         self.secret_names = pulumi.Output.all(**self._secret_names)
         self.certificate_pems = checked
         self.trust_pem = checked.apply(lambda texts: bundle([texts[key] for key in sorted(texts)]))
-        empty, signing = pulumi.Output.from_input(""), self.signer
-        self.issuing_certificate_pem = pulumi.Output.from_input(signing["certificate_pem"]) if signing else empty
-        self.issuing_private_key_pem = pulumi.Output.secret(signing["private_key_pem"] if signing else "")
-        self.issuing_intermediates_pem = pulumi.Output.from_input(signing["intermediates_pem"]) if signing else empty
         authority = self.authority
         self.generations = pulumi.Output.from_input(list(authority.generations.trusted) if authority else [])
-        self.issuing = authority.issuing if authority else empty
+        self.issuing = authority.issuing if authority else pulumi.Output.from_input("")
         outputs = (
             "ids",
             "secret_names",
             "trust_pem",
             "certificate_pems",
-            "issuing_certificate_pem",
-            "issuing_private_key_pem",
-            "issuing_intermediates_pem",
+            "certificate_secret_names",
             "generations",
             "issuing",
         )
@@ -270,6 +282,13 @@ def problems(args: ClientCaArgs) -> list[str]:
             f"generate.ids: {value!r} is no UUID; Kong takes no other" for value in ids.values() if not is_uuid(value)
         ]
     found += name_problems(given, existing, known)
+    callers = args.get("certificates") or []
+    found += caller_problems(callers)
+    if callers and generate is None:
+        found.append("certificates: need a CA that is made here, generate, to issue them")
+    if args.get("namespace") is None:
+        homeless = [caller["name"] for caller in callers if not caller.get("namespace")]
+        found += [f"certificates: {name}: namespace is missing" for name in homeless]
     plain: dict[str, str] = {}
     for entry in given:
         if isinstance(entry["certificate_pem"], str):

@@ -6,6 +6,7 @@ from typing import TypedDict
 import pulumi
 from typing_extensions import NotRequired
 
+from . import names
 from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
@@ -38,6 +39,25 @@ class ClientCertificateArgs(TypedDict):
     """P-256, P-384 (default), P-521, RSA-2048, RSA-3072 or RSA-4096."""
     server_trust_pem: NotRequired[pulumi.Input[str]]
     """CAs of the gateway's own certificate, put under `ca.crt` for the workload to verify the gateway with. Public."""
+    secret_name: NotRequired[str]
+    """A fixed name for the Secret; default: named by Pulumi."""
+
+
+class CallerCertificateArgs(TypedDict):
+    """A certificate for one caller, from a CA that is made beside it."""
+
+    name: str
+    """Yours; it goes into names of resources."""
+    namespace: NotRequired[str]
+    """The workload's namespace, where the Secret is made; default that of the CA's Secrets."""
+    common_name: NotRequired[str]
+    """Its common name; default `name`."""
+    dns_names: NotRequired[Sequence[str]]
+    """Subject alternative names; default none. With any of them Kong looks for consumers by these alone."""
+    leaf: NotRequired[LeafArgs]
+    """Lifetime and key."""
+    key: NotRequired[str]
+    """P-256, P-384 (default), P-521, RSA-2048, RSA-3072 or RSA-4096."""
     secret_name: NotRequired[str]
     """A fixed name for the Secret; default: named by Pulumi."""
 
@@ -98,6 +118,24 @@ class ClientCertificate(pulumi.ComponentResource):
                 "not_after": self.not_after,
             }
         )
+
+
+def caller_problems(callers: Sequence[CallerCertificateArgs]) -> list[str]:
+    """What no certificate can be for, and names that can't be or are there twice."""
+    found = []
+    for caller in callers:
+        name = caller["name"]
+        try:
+            names.check_label(name, "certificates: name")
+        except InputError as error:
+            found.append(str(error))
+        problems = certificate_problems(
+            caller.get("common_name") or name, caller.get("dns_names") or [], caller.get("key")
+        )
+        found += [f"certificates: {name}: {problem}" for problem in problems]
+    known = [caller["name"] for caller in callers]
+    found += [f"certificates: {name!r} is listed twice" for name in sorted({n for n in known if known.count(n) > 1})]
+    return found
 
 
 def certificate_problems(common_name: str, dns_names: Sequence[str], key: str | None) -> list[str]:

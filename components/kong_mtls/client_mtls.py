@@ -35,7 +35,7 @@ from .values.pods import EDITIONS
 
 ENFORCEMENTS = ("plugin", "listener")
 TRUST_KEY = "ca.crt"
-_OF_PLUGIN = (
+OF_PLUGIN = (
     "ca_ids",
     "plugin",
     "plugin_name",
@@ -45,6 +45,7 @@ _OF_PLUGIN = (
     "deny_groups",
     "consumers",
 )
+"""Arguments that only enforcement `plugin` knows."""
 
 
 class ClientMtlsArgs(TypedDict):
@@ -270,7 +271,7 @@ def _label(value: str, what: str) -> list[str]:
 def _listener(args: ClientMtlsArgs) -> list[str]:
     found = [
         f"{key} is not used with enforcement 'listener', which knows no consumers and no plugin"
-        for key in _OF_PLUGIN
+        for key in OF_PLUGIN
         if args.get(key)
     ]
     if args.get("trust_namespace") is not None and args.get("ca") is None:

@@ -15,7 +15,7 @@ from .database import ExternalDatabase, ExternalDatabaseArgs
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
 from .hybrid_checks import data_planes, problems, release_name, server_names
-from .hybrid_clients import client_verification, server_certificate
+from .hybrid_clients import client_verification, publish_trust, server_certificate
 from .hybrid_cluster import Ends, Link, make_link
 from .inputs import check_inputs
 from .license import License, LicenseArgs
@@ -78,6 +78,7 @@ class KongHybrid(pulumi.ComponentResource):
         self._cluster = self._link()
         control_plane = self._make_control_plane(licenses, self._database())
         self._network_policies()
+        self._publish_server_trust()
         planes = {plane["name"]: self._make_data_plane(plane, licenses, control_plane) for plane in self._data_planes}
         self._export(control_plane, planes)
 
@@ -221,6 +222,16 @@ class KongHybrid(pulumi.ComponentResource):
         # It gets ready only with a configuration, which it has from the control plane.
         after = pulumi.ResourceOptions(parent=self, depends_on=[control_plane.release])
         return DataPlane(f"{self._name}-{spec['name']}", arguments, after)
+
+    def _publish_server_trust(self) -> None:
+        certificates, fixed = self._args.get("server_certificates"), bool(self._args.get("fixed_secret_names"))
+        if certificates is None:
+            return
+        for key in dict.fromkeys(plane.get("namespace") or "kong-dp" for plane in self._data_planes):
+            namespace = self._namespaces[key]
+            publish_trust(
+                self._name, key, namespace=namespace, certificates=certificates, fixed=fixed, opts=self._child
+            )
 
     def _towards_clients(self, spec: HybridDataPlaneArgs, key: str) -> Any:
         """What the data plane shows to clients, and what it demands of them all."""

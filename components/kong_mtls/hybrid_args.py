@@ -131,6 +131,8 @@ class HybridServerCertificatesArgs(TypedDict):
 
     authority: SignerArgs
     """The CA that issues, which clients must trust."""
+    trust_pem: NotRequired[pulumi.Input[str]]
+    """What clients trust: put beside each data plane in a ConfigMap, for them to fetch. Public."""
     leaf: NotRequired[LeafArgs]
     """Lifetime and keys."""
 

@@ -8,9 +8,11 @@ from .hybrid_args import HybridClientVerificationArgs, HybridDataPlaneArgs, Hybr
 from .objects import make_secret
 from .outputs import digest
 from .server_certificate import ProxyCertificate, ProxyCertificateArgs, check_hosts
+from .trust import trust_bundle
 from .values.listener import TRUST_KEY, ClientVerificationArgs
 
 SERVER_SECRET = "kong-server-cert"  # noqa: S105  # the stem of names of Secrets
+SERVER_TRUST = "kong-server-ca"
 TRUST_SECRET = "kong-client-ca"  # noqa: S105  # likewise
 
 
@@ -36,6 +38,28 @@ def server_certificate(
     if fixed:
         arguments["secret_name"] = f"{SERVER_SECRET}-{plane['name']}"
     return ProxyCertificate(f"{name}-{plane['name']}-server", arguments, opts).ref
+
+
+def publish_trust(
+    name: str,
+    key: str,
+    *,
+    namespace: pulumi.Input[str],
+    certificates: HybridServerCertificatesArgs,
+    fixed: bool,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """Put what clients trust where they can fetch it."""
+    pem = certificates.get("trust_pem")
+    if pem is not None:
+        trust_bundle(
+            f"{name}-{key}-server-ca",
+            namespace=namespace,
+            pem=pem,
+            fixed_name=SERVER_TRUST if fixed else None,
+            what="server_certificates",
+            opts=opts,
+        )
 
 
 def client_verification(

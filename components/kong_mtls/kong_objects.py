@@ -93,7 +93,9 @@ def ca_object(
     data = {"id": own_id, "cert": pem}
     made: kubernetes.core.v1.Secret | kubernetes.core.v1.ConfigMap
     if kind == "Secret":
-        made = kubernetes.core.v1.Secret(resource_name, metadata=metadata, string_data=data, opts=opts)
+        # Public, but what is in a Secret is secret to the engine, and so it is to whoever reads the state.
+        hidden: Any = {key: pulumi.Output.secret(value) for key, value in data.items()}
+        made = kubernetes.core.v1.Secret(resource_name, metadata=metadata, string_data=hidden, opts=opts)
     else:
         made = kubernetes.core.v1.ConfigMap(resource_name, metadata=metadata, data=data, opts=opts)
     return pulumi.Output.from_input(made.metadata.name)

@@ -138,7 +138,7 @@ def test_the_arguments_are_those_of_the_component(load: Load) -> None:
         return found
 
     arguments: dict[str, Any] = {}
-    for key, shape in settings._SECTIONS.items():
+    for key, shape in settings._HYBRID.items():
         inner = next((it for it in model._inside(shape) if _is_model(it)), None)
         if inner is not None:
             section = inner.model_validate(filled(inner)).arguments()

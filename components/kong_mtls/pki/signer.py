@@ -20,6 +20,8 @@ class SignerArgs(TypedDict):
     """Its certificate, in PEM."""
     private_key_pem: pulumi.Input[str]
     """Its private key, in PEM without passphrase. Secret."""
+    name: NotRequired[str]
+    """How messages name it."""
     intermediates_pem: NotRequired[pulumi.Input[str]]
     """What a certificate from it must carry along for its peer to reach a trusted root: the CA's own certificate and
     those above it, where it isn't a root; default none."""
@@ -30,6 +32,7 @@ def signer_args(authority: CertificateAuthority) -> SignerArgs:
     return {
         "certificate_pem": authority.signer.certificate_pem,
         "private_key_pem": authority.signer.private_key_pem,
+        "name": authority.signer.name,
         "intermediates_pem": authority.signer.intermediates_pem,
     }
 
@@ -48,7 +51,7 @@ def signer(given: SignerArgs, where: str) -> Signer:
     pem = checked(public(given["certificate_pem"]), check)
     not_after = mapped(pem, lambda text: _one(text, where).not_after.strftime("%Y-%m-%dT%H:%M:%SZ"))
     return Signer(
-        where,
+        given.get("name") or where,
         pulumi.Output.from_input(pem),
         pulumi.Output.secret(_of(pem, key, where)),
         pulumi.Output.from_input(public(given.get("intermediates_pem") or "")),

@@ -1,0 +1,43 @@
+"""Who may call the gateway: its routes, as the stack's settings have them."""
+
+from typing import Any
+
+import pulumi
+
+from kong_mtls import CertificateAuthority, ClientCa, ClientMtls, EchoSample, signer_args
+from settings.client import ClientSettings
+
+
+def make_callers(clients: ClientSettings, server_ca: CertificateAuthority) -> ClientCa | None:
+    """Whom client certificates must come from; None where no client needs one.
+
+    Args:
+        clients: the settings.
+        server_ca: the CA of the gateway's own certificates, which callers get with theirs.
+    """
+    if clients.callers is None:
+        return None
+    return ClientCa("callers", {**clients.callers, "server_trust_pem": server_ca.trust_pem})
+
+
+def protect(
+    clients: ClientSettings, callers: ClientCa, server_ca: CertificateAuthority, after: pulumi.Resource
+) -> None:
+    """Put routes behind client certificates.
+
+    Args:
+        clients: the settings.
+        callers: whom certificates must come from.
+        server_ca: the CA of the gateway's own certificates.
+        after: the gateway; plugins and consumers are of kinds that come with it.
+    """
+    ready: list[pulumi.Resource] = [after, callers]
+    routes = list(clients.mtls.get("routes") or [])
+    if clients.sample is not None:
+        echo = EchoSample("echo", {**clients.sample, "server_authority": signer_args(server_ca)})
+        ready.append(echo)
+        routes.append(echo.route)
+    arguments: Any = {**clients.mtls, "routes": routes}
+    if not clients.is_listener:
+        arguments["ca_ids"] = callers.ids
+    ClientMtls("callers", arguments, pulumi.ResourceOptions(depends_on=ready))

@@ -1,0 +1,164 @@
+"""A workload to try a gateway with: Kong's echo service, and the route that leads to it.
+
+Source: Kong/developer.konghq.com app/manifests/kic/echo-service.yaml; the image's version as in
+Kong/kubernetes-ingress-controller examples/gateway-backendtlspolicy.yaml.
+"""
+
+from typing import Any, TypedDict
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from typing_extensions import NotRequired
+
+from . import names
+from .cluster_pki import LeafArgs
+from .errors import InputError
+from .inputs import check_inputs
+from .pki.signer import SignerArgs
+from .resources import child_options
+from .routes import ProtectedRouteArgs
+from .server_certificate import ProxyCertificate, ProxyCertificateArgs, check_hosts
+
+IMAGE = "kong/go-echo:0.5.0"
+HTTP_PORT = 1027
+NAMESPACE = "echo"
+NAME = "echo"
+_UID = 1000
+# Nothing here waits for its pod, and without one the provider would.
+_SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
+
+
+class EchoSampleArgs(TypedDict):
+    """Where it is reached."""
+
+    host: str
+    """Host name that clients use."""
+    path: NotRequired[str]
+    """Path below which it answers; default `/echo`."""
+    namespace: NotRequired[str]
+    """Its namespace, made here; default `echo`."""
+    image: NotRequired[str]
+    """Default `kong/go-echo:0.5.0`."""
+    server_authority: NotRequired[SignerArgs]
+    """Issue a certificate for the host, which the gateway shows; default: the data plane's default certificate."""
+    server_leaf: NotRequired[LeafArgs]
+    """Lifetime and key of that certificate."""
+
+
+class EchoSample(pulumi.ComponentResource):
+    """The echo service, and what a `ClientMtls` needs to make its route: the attribute `route`.
+
+    The route itself is not made here, since it must not be there before what protects it.
+
+    Raises:
+        InputError: arguments that can't work, by name.
+    """
+
+    url: pulumi.Output[str]
+    """Where it answers."""
+    namespace: pulumi.Output[str]
+    """Its namespace."""
+
+    def __init__(self, name: str, args: EchoSampleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        """Make the workload and the host's certificate."""
+        super().__init__("kong-mtls:index:EchoSample", name, {}, opts)
+        self._where = f'EchoSample "{name}"'
+        check_inputs(EchoSampleArgs, args, self._where)
+        found = problems(args)
+        if found:
+            raise InputError.of(found, f"{self._where}: the arguments can't be used:")
+        self._name, self._args, self._options = name, args, child_options(self, opts)
+        plain = args.get("namespace") or NAMESPACE
+        made = kubernetes.core.v1.Namespace(name, metadata={"name": plain}, opts=self._options)
+        self.namespace = made.metadata.apply(lambda metadata: str(metadata.name))
+        self._deployment()
+        self._service()
+        self.route: ProtectedRouteArgs = {
+            "name": NAME,
+            "namespace": plain,
+            "spec": self._ingress_spec(),
+            "annotations": {"konghq.com/strip-path": "true"},
+        }
+        self.url = pulumi.Output.from_input(f"https://{args['host']}{args.get('path') or '/echo'}")
+        self.register_outputs({"url": self.url, "namespace": self.namespace})
+
+    def _metadata(self) -> Any:
+        return {"name": NAME, "namespace": self.namespace, "labels": _LABELS, "annotations": _SKIP_AWAIT}
+
+    def _deployment(self) -> None:
+        container: dict[str, Any] = {
+            "name": NAME,
+            "image": self._args.get("image") or IMAGE,
+            "ports": [{"name": "http", "container_port": HTTP_PORT}],
+            "env": [_field("POD_NAME", "metadata.name"), _field("POD_NAMESPACE", "metadata.namespace")],
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+            "security_context": {
+                "allow_privilege_escalation": False,
+                "read_only_root_filesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+        pod: dict[str, Any] = {
+            "automount_service_account_token": False,
+            "security_context": {
+                "run_as_non_root": True,
+                "run_as_user": _UID,
+                "seccomp_profile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+        }
+        kubernetes.apps.v1.Deployment(
+            self._name,
+            metadata=self._metadata(),
+            spec={
+                "replicas": 1,
+                "selector": {"match_labels": _LABELS},
+                "template": {"metadata": {"labels": _LABELS}, "spec": pod},
+            },
+            opts=self._options,
+        )
+
+    def _service(self) -> None:
+        ports = [{"name": "http", "port": HTTP_PORT, "target_port": "http"}]
+        kubernetes.core.v1.Service(
+            self._name, metadata=self._metadata(), spec={"selector": _LABELS, "ports": ports}, opts=self._options
+        )
+
+    def _ingress_spec(self) -> dict[str, Any]:
+        host = self._args["host"]
+        backend = {"service": {"name": NAME, "port": {"number": HTTP_PORT}}}
+        path = {"path": self._args.get("path") or "/echo", "pathType": "Prefix", "backend": backend}
+        spec: dict[str, Any] = {"rules": [{"host": host, "http": {"paths": [path]}}]}
+        authority = self._args.get("server_authority")
+        if authority is not None:
+            arguments: ProxyCertificateArgs = {
+                "namespace": self.namespace,
+                "hosts": [host],
+                "authority": authority,
+                "leaf": self._args.get("server_leaf") or {},
+            }
+            certificate = ProxyCertificate(f"{self._name}-server", arguments, self._options)
+            spec["tls"] = [{"hosts": [host], "secretName": certificate.secret_name}]
+        return spec
+
+
+_LABELS = {"app.kubernetes.io/name": NAME}
+
+
+def _field(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "value_from": {"field_ref": {"field_path": path}}}
+
+
+def problems(args: EchoSampleArgs) -> list[str]:
+    """What can be judged before the first resource is made, each naming the argument, its value and what is allowed."""
+    found = check_hosts([args["host"]], "host")
+    if args["host"].startswith("*."):
+        found.append(f"host: {args['host']!r} stands for many; one is needed")
+    path = args.get("path") or "/echo"
+    if not path.startswith("/"):
+        found.append(f"path: {path!r} is no path; it begins with '/'")
+    try:
+        names.check_label(args.get("namespace") or NAMESPACE, "namespace")
+    except InputError as error:
+        found.append(str(error))
+    return found
