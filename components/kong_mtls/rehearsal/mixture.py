@@ -73,8 +73,8 @@ def _before(old: Texts, new: Texts) -> dict[tuple[str, str], tuple[str, tuple[st
     """Secrets and ConfigMaps that differ or are gone: namespace and name to a name of their own, path and content."""
     found = {}
     for path, text in old.items():
-        document = yaml.safe_load(text)
-        if document.get("kind") in _CONTENT and new.get(path) != text:
+        document = yaml.safe_load(text) if new.get(path) != text else {}
+        if document.get("kind") in _CONTENT:
             name, namespace = document["metadata"]["name"], document["metadata"].get("namespace", "")
             fresh = f"{name}{_SUFFIX}"
             document["metadata"]["name"] = fresh
