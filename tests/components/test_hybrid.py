@@ -257,7 +257,7 @@ def test_a_first_preview_knows_everything_but_the_providers_work(
 
 def test_oss_is_one_setting_away(rehearse: Run, read: Read, values: Values) -> None:
     """No licence, no telemetry, the open-source image; nothing else to change."""
-    oss = rehearse("dev", edition="oss", clientMtls={}, sample={})
+    oss = rehearse("dev", edition="oss")
     objects = read(oss)
     assert not [it for it in objects.all("Secret") if "license" in it["metadata"]["name"]]
     assert ["enforcement 'listener'" in message.text for message in oss.messages] == [True]
