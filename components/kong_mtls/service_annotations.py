@@ -147,7 +147,8 @@ def service_annotations(service: UpstreamServiceArgs, common: Common = NOTHING) 
         annotations[f"{PREFIX}tls-verify-depth"] = str(own["verify_depth"])
     if verifies(service):
         for field, annotation in _CA_LISTS.items():
-            listed = (",".join(own.get(field) or ()) or None) if has_own_trust(service) else shared[field]
+            # Sorted: Services behind one route must have the same text, and the order means nothing.
+            listed = (",".join(sorted(own.get(field) or ())) or None) if has_own_trust(service) else shared[field]
             if listed is not None:
                 annotations[f"{PREFIX}{annotation}"] = listed
     host = own.get("host_header", default_host(own["name"], own["namespace"]))

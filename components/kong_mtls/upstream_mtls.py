@@ -254,9 +254,9 @@ class UpstreamMtls(pulumi.ComponentResource):
 
 
 def _comma_list(listed: list[pulumi.Input[str]]) -> Any:
-    """The text of an annotation that lists names; None for none."""
+    """The text of an annotation that lists names, sorted: their order means nothing. None for none."""
     if not listed:
         return None
     if all(isinstance(name, str) for name in listed):
-        return ",".join(str(name) for name in listed)
-    return pulumi.Output.all(*listed).apply(",".join)
+        return ",".join(sorted(str(name) for name in listed))
+    return pulumi.Output.all(*listed).apply(lambda names: ",".join(sorted(names)))

@@ -53,7 +53,7 @@ def test_a_services_own_settings_take_the_place_of_the_common_ones() -> None:
         "konghq.com/tls-verify": "true",
         "konghq.com/tls-verify-depth": "0",
         "konghq.com/client-cert": "own.pair",
-        "konghq.com/ca-certificates-secrets": "b,a",
+        "konghq.com/ca-certificates-secrets": "a,b",
         "konghq.com/ca-certificates-configmaps": "c",
         "konghq.com/host-header": "echo.example.com",
         "konghq.com/read-timeout": "10000",
