@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kong_mtls.client_export_command import client_certificate
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -156,6 +158,9 @@ def audit(
 
             report.print_findings([asdict(item) for item in found], console)
     raise typer.Exit(1 if any(item.severity == "error" for item in found) else 0)
+
+
+app.command()(client_certificate)
 
 
 def _print_json(data: Any) -> None:
