@@ -89,17 +89,19 @@ def test_the_process_is_as_before(program: Program) -> None:
 
 def test_modules_beside_the_program_are_read_anew(program: Program) -> None:
     """What a program imports from its folder is never that of an earlier run, nor another program's."""
+    before = sys.modules.get("settings")
     program.write("import settings\npulumi.export('x', settings.X)", settings_py="X = 1")
     assert program.run().exports == {"x": 1}
     program.write("import settings\npulumi.export('x', settings.X)", settings_py="X = 2")
     assert program.run().exports == {"x": 2}
-    assert "settings" not in sys.modules
+    assert sys.modules.get("settings") is before
 
 
 def test_a_module_of_the_same_name_is_put_back(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """A test's own module of that name neither disturbs the program nor is lost."""
     mine = type(sys)("settings")
     monkeypatch.setitem(sys.modules, "settings", mine)
+    before = sys.modules.get("settings")
     program.write("import settings\npulumi.export('x', settings.X)", settings_py="X = 1")
     assert program.run().exports == {"x": 1}
     assert sys.modules["settings"] is mine
