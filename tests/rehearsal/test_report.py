@@ -109,6 +109,18 @@ def test_a_failed_case_comes_first_and_in_full(done: run.Rehearsal) -> None:
     assert "the door is open" in text
 
 
+def test_a_link_in_trouble_may_have_unproved_cases_too(done: run.Rehearsal) -> None:
+    """As when a certificate has expired: the bad peers' refusals prove nothing then. Trouble comes first."""
+    links = json.loads(json.dumps(done.report["links"]))
+    links[0] |= {"ok": None, "reason": "the good one is refused as well"}
+    links[1] |= {"ok": False, "reason": "the door is open"}
+    assert [links[0][key] for key in ("link", "client", "server")] == [
+        links[1][key] for key in ("link", "client", "server")
+    ]
+    page = html_report.render(changed(done.report, links=links))
+    assert page.index("the door is open") < page.index("the good one is refused as well")
+
+
 def test_terminal_is_plain_when_piped(done: run.Rehearsal) -> None:
     """No colour codes, and a line for each link between two peers."""
     console = Console(file=io.StringIO(), width=120, force_terminal=False)

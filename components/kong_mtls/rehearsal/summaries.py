@@ -36,6 +36,11 @@ class Group:
         return [case for case in self.cases if case["ok"] is None]
 
     @property
+    def ordered(self) -> Rows:
+        """Cases that went wrong first, then those that couldn't be tried, each by name."""
+        return sorted(self.cases, key=lambda case: ((False, None, True).index(case["ok"]), case["case"]))
+
+    @property
     def verdict(self) -> str:
         """``ok``, ``failed`` or ``unproved``."""
         return "failed" if self.bad else "unproved" if self.unproved else "ok"
