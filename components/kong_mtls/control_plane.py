@@ -39,6 +39,9 @@ class ControlPlaneArgs(TypedDict):
     """Leave the ingress controller out: configuration comes through the Admin API by other means."""
     admin: NotRequired[AdminLinkArgs]
     """Certificates of the link between ingress controller and Admin API; without them nothing is verified there."""
+    enforce_upstream_verification: NotRequired[bool]
+    """Kong's `tls_certificate_verify`, Enterprise from 3.13: take no configuration that leaves an upstream unverified.
+    Default the gateway's: off in 3.13, on from 3.14. As on the data planes."""
     pods: NotRequired[PodsArgs]
     """Number, size and place of its pods."""
     cluster_service: NotRequired[ServiceArgs]
@@ -89,6 +92,7 @@ class ControlPlane(pulumi.ComponentResource):
             cluster_service=args.get("cluster_service") or {},
             telemetry_service=args.get("telemetry_service") or {},
             hooks=chart.get("wait_for_pods", True),
+            enforce_upstream_verification=args.get("enforce_upstream_verification"),
             user_values=args.get("values") or {},
             what=f"{where}: values",
         )

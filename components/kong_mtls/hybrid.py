@@ -24,8 +24,10 @@ from .outputs import text
 from .postgres import SERVICE as POSTGRES_SERVICE
 from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 from .resources import child_options
+from .upstream_defaults import UpstreamDefaults
 from .values.database import DatabaseLinkArgs
 from .values.ingress_controller import IngressControllerArgs
+from .values.upstream import UpstreamDefaultsArgs
 
 
 class ProxyEndpoint(TypedDict):
@@ -79,6 +81,7 @@ class KongHybrid(pulumi.ComponentResource):
         control_plane = self._make_control_plane(licenses, self._database())
         self._network_policies()
         self._publish_server_trust()
+        self._upstream = self._upstream_defaults()
         planes = {plane["name"]: self._make_data_plane(plane, licenses, control_plane) for plane in self._data_planes}
         self._export(control_plane, planes)
 
@@ -166,6 +169,9 @@ class KongHybrid(pulumi.ComponentResource):
         )
         if key in licenses:
             arguments["license_secret"] = licenses[key]
+        enforce = (self._args.get("upstream") or {}).get("enforce")
+        if enforce is not None:
+            arguments["enforce_upstream_verification"] = enforce
         if not spec.get("without_ingress_controller") and not self._args.get("without_admin_tls"):
             admin = _joined({"namespace": self._namespaces[key]}, self._fixed_names(), self._args.get("admin") or {})
             arguments["admin"] = AdminTls(f"{self._name}-admin", admin, self._child).link
@@ -187,6 +193,16 @@ class KongHybrid(pulumi.ComponentResource):
         if self._args["database"].get("development") is not None:
             arguments["postgres_service"] = POSTGRES_SERVICE
         NetworkPolicies(f"{self._name}-network", arguments, self._child)
+
+    def _upstream_defaults(self) -> Mapping[str, UpstreamDefaultsArgs]:
+        """What data planes without settings of their own go by towards upstreams, by key of their namespace."""
+        given = self._args.get("upstream")
+        keys = {it.get("namespace") or "kong-dp" for it in self._data_planes if it.get("upstream") is None}
+        if given is None or not keys:
+            return {}
+        namespaces = {key: self._namespaces[key] for key in sorted(keys)}
+        arguments = _joined({"namespaces": namespaces, "upstream": given}, self._fixed_names())
+        return UpstreamDefaults(f"{self._name}-upstream", arguments, self._child).defaults
 
     def _publish_service(self) -> pulumi.Input[str]:
         """The Service whose address Ingresses report: the first data plane's."""
@@ -215,7 +231,9 @@ class KongHybrid(pulumi.ComponentResource):
             "image": spec.get("image") or self._args.get("image") or {},
             "chart": self._args.get("chart") or {},
         }
-        arguments |= _chosen(spec, "server_certificate", "proxy", "pods", "values")
+        arguments |= _chosen(spec, "server_certificate", "upstream", "proxy", "pods", "values")
+        if "upstream" not in arguments and key in self._upstream:
+            arguments["upstream"] = self._upstream[key]
         arguments |= self._towards_clients(spec, key)
         if key in licenses:
             arguments["license_secret"] = licenses[key]

@@ -10,9 +10,11 @@ from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from .cluster_existing import ExistingClusterArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteIdentityArgs
 from .pki.signer import SignerArgs
+from .upstream_defaults import CommonUpstreamArgs
 from .values.data_plane import ProxyArgs
 from .values.database import DatabaseTlsArgs, PasswordSecretArgs
 from .values.ingress_controller import IngressControllerArgs
+from .values.upstream import UpstreamDefaultsArgs
 
 
 class HybridLicenseArgs(TypedDict):
@@ -167,6 +169,8 @@ class HybridDataPlaneArgs(TypedDict):
     """Host names of its certificate from `server_certificates`, besides those of its Service."""
     client_verification: NotRequired[HybridClientVerificationArgs]
     """Demand a client certificate for everything it serves, in any edition; default: routes do, by plugin."""
+    upstream: NotRequired[UpstreamDefaultsArgs]
+    """How it speaks TLS to Services that have no settings of their own; default: the deployment's `upstream`."""
     proxy: NotRequired[ProxyArgs]
     """Its public Service."""
     pods: NotRequired[PodsArgs]
@@ -219,6 +223,9 @@ class KongHybridArgs(TypedDict):
     server_certificates: NotRequired[HybridServerCertificatesArgs]
     """Issue what data planes show to clients where no other certificate matches; default: Kong's self-signed one,
     which no client can verify."""
+    upstream: NotRequired[CommonUpstreamArgs]
+    """How data planes speak TLS to Services that have no settings of their own; default: they show nothing and check
+    nothing."""
     chart: NotRequired[ChartArgs]
     """The chart, and how it is installed."""
     fixed_secret_names: NotRequired[bool]

@@ -17,6 +17,7 @@ from .hybrid_args import (
 from .hybrid_clients import server_name_problems
 from .network_policies import cidr_problems
 from .release import chart_problems
+from .upstream_defaults import CommonUpstreamArgs, common_problems, planned
 from .values import pods
 from .values.control_plane import control_plane_values
 from .values.data_plane import data_plane_values
@@ -24,6 +25,7 @@ from .values.database import DatabaseLinkArgs, check_development, database_env
 from .values.ingress_controller import IngressControllerArgs
 from .values.keys import unknown_keys
 from .values.listener import ClientVerificationArgs
+from .values.upstream import defaults_problems, is_enforced
 
 # Stand for what is only known while the program runs; names and paths of the same form.
 _SECRET: SecretRefArgs = {"name": "secret"}
@@ -59,7 +61,9 @@ def problems(args: KongHybridArgs) -> list[str]:
     found += _database(args)
     found += _admin(args)
     found += chart_problems(args.get("chart") or {})
-    found += cidr_problems((args.get("network_policies") or {}).get("remote_data_plane_cidrs") or [])
+    cidrs = (args.get("network_policies") or {}).get("remote_data_plane_cidrs") or []
+    found += [f"network_policies.{problem}" for problem in cidr_problems(cidrs)]
+    found += _upstream(args, edition)
     found += _distinct(args)
     plane: HybridControlPlaneArgs = args.get("control_plane") or {}
     found += _release(args, plane, "control_plane", plane.get("release_name") or "kong-cp", edition)
@@ -163,14 +167,39 @@ def _release(
     proxy: Any = (plane.get("proxy") or {}).get("service") or {}
     _try(found, f"{where}proxy: ", lambda: pods.service_values(proxy, "LoadBalancer"))
     if not found:
-        values = _try(found, where, lambda: _values(plane, key, image, edition))
+        common = None if _upstream(args, edition) else args.get("upstream")
+        values = _try(found, where, lambda: _values(plane, key, image, edition, common))
         chart: ChartArgs = args.get("chart") or {}
         if values is not None and not chart.get("path") and chart.get("version") in (None, names.CHART_VERSION):
             found += [f"{where}values: the chart has no {unknown}" for unknown in unknown_keys(values)]
     return found
 
 
-def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, Any]:
+def _upstream(args: KongHybridArgs, edition: str) -> list[str]:
+    """What all data planes go by towards upstreams, judged by each gateway's version."""
+    upstream = args.get("upstream")
+    enforce = (upstream or {}).get("enforce")
+    found = common_problems(upstream or {})
+    planes: list[Any] = [args.get("control_plane") or {}, *data_planes(args)]
+    for plane in planes:
+        try:
+            gateway = pods.gateway_version(edition, plane.get("image") or args.get("image") or {})
+        except InputError:
+            continue  # said of the image itself
+        if upstream is not None and plane.get("upstream") is None:
+            found += defaults_problems(planned(upstream), edition, gateway)
+        unverified = (args["database"].get("tls") or {}).get("verify") is False
+        if plane is planes[0] and unverified and is_enforced(enforce, edition, gateway):
+            found.append(
+                "database.tls.verify: false contradicts `tls_certificate_verify`, which is on in the control plane's "
+                "gateway; verify, or set upstream.enforce to false, on purpose"
+            )
+    return list(dict.fromkeys(found))
+
+
+def _values(
+    plane: Any, key: str, image: ImageArgs, edition: str, upstream: CommonUpstreamArgs | None
+) -> dict[str, Any]:
     """The values with stand-ins for what is not known yet: merging shows what the user's own would break."""
     license_secret = _SECRET if edition == "enterprise" else None
     cluster: ClusterLinkArgs = {"certificate": _SECRET}
@@ -189,6 +218,7 @@ def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, A
             hooks=True,
             user_values=_part(plane, "values"),
             what="values",
+            enforce_upstream_verification=(upstream or {}).get("enforce"),
         )
     return data_plane_values(
         edition=edition,
@@ -201,6 +231,7 @@ def _values(plane: Any, key: str, image: ImageArgs, edition: str) -> dict[str, A
         pods=_part(plane, "pods"),
         user_values=_part(plane, "values"),
         what="values",
+        upstream=plane.get("upstream") or (None if upstream is None else planned(upstream)),
         client_verification=_client_verification(plane.get("client_verification")),
     )
 

@@ -14,6 +14,7 @@ from .admin import AdminLinkArgs, admin_values
 from .database import DatabaseLinkArgs, database_env
 from .ingress_controller import IngressControllerArgs, ingress_controller_values
 from .merge import merge
+from .upstream import enforce_problems, enforcement_env, is_enforced
 
 PROTECTED: Mapping[str, str] = {
     **shared.PROTECTED,
@@ -63,6 +64,7 @@ def control_plane_values(
     hooks: bool,
     user_values: Mapping[str, Any],
     what: str,
+    enforce_upstream_verification: bool | None = None,
 ) -> dict[str, Any]:
     """Everything the control plane's release sets.
 
@@ -75,6 +77,7 @@ def control_plane_values(
         hooks: whether the migration Jobs around an upgrade run; Helm waits for them.
         user_values: the user's own, merged last.
         what: how messages name the user's values.
+        enforce_upstream_verification: `tls_certificate_verify`; None leaves it to the gateway.
 
     Raises:
         InputError: what can't work, by name.
@@ -84,6 +87,11 @@ def control_plane_values(
     if scaled and controller is not None and not shared.cpu_request(controller.get("resources")):
         # The autoscaler measures nothing as long as one container of the pod has no request.
         raise InputError("ingress_controller.resources: pods.autoscaling needs requests.cpu there as well")
+    own_image = shared.image_values(edition, image)
+    gateway = shared.gateway_version(edition, image)
+    found = enforce_problems(enforce_upstream_verification, edition, gateway)
+    if found:
+        raise InputError("; ".join(found))
     files = shared.Files()
     enterprise = shared.license_values(edition, license_secret, files)
     env: dict[str, pulumi.Input[Any]] = {
@@ -91,9 +99,15 @@ def control_plane_values(
         **shared.cluster_env(cluster, files),
         **_allowed_names(edition, cluster),
         **database_env(database, files),
+        **enforcement_env(enforce_upstream_verification),
     }
+    if env.get("pg_ssl_verify") == "off" and is_enforced(enforce_upstream_verification, edition, gateway):
+        raise InputError(
+            "database.tls.verify: false contradicts `tls_certificate_verify`, which is on: the control plane wouldn't "
+            "start; verify, or set upstream.enforce to false, on purpose"
+        )
     values: dict[str, Any] = {
-        "image": shared.image_values(edition, image),
+        "image": own_image,
         "env": env,
         "cluster": {
             "enabled": True,

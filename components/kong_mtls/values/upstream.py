@@ -102,9 +102,17 @@ def upstream_env(
             env["client_ssl"] = "on"
         certificate, key = _CLIENT_PAIR if client_ssl else _NGINX_PAIR
         env |= {certificate: names.secret_path(name, "tls.crt"), key: names.secret_path(name, "tls.key")}
-    if defaults.get("enforce") is not None:
-        env[_ENFORCE] = "on" if defaults["enforce"] else "off"
-    return env
+    return {**env, **enforcement_env(defaults.get("enforce"))}
+
+
+def enforcement_env(enforce: bool | None) -> dict[str, pulumi.Input[str]]:
+    """``tls_certificate_verify``, on control plane and data planes alike; empty leaves it to the gateway."""
+    return {} if enforce is None else {_ENFORCE: "on" if enforce else "off"}
+
+
+def is_enforced(enforce: bool | None, edition: str, gateway: tuple[int, int]) -> bool:
+    """Whether the gateway lets nobody switch verification off."""
+    return enforce if enforce is not None else edition == "enterprise" and gateway >= ENFORCED_FROM
 
 
 def _trusted(defaults: UpstreamDefaultsArgs, files: Files) -> pulumi.Input[str]:
@@ -142,15 +150,22 @@ def defaults_problems(defaults: UpstreamDefaultsArgs, edition: str, gateway: tup
     return [*problems, *_enforcement(defaults, edition, gateway)]
 
 
-def _enforcement(defaults: UpstreamDefaultsArgs, edition: str, gateway: tuple[int, int]) -> list[str]:
-    enforce, version = defaults.get("enforce"), f"{gateway[0]}.{gateway[1]}"
+def enforce_problems(enforce: bool | None, edition: str, gateway: tuple[int, int]) -> list[str]:
+    """Why ``tls_certificate_verify`` can't be set."""
     if enforce is not None and (edition != "enterprise" or gateway < ENFORCEABLE_FROM):
         return [
             f"upstream.enforce: `tls_certificate_verify` is known to the Enterprise gateway from 3.13, not to "
-            f"{edition} {version}, which would ignore it without a word; leave it out"
+            f"{edition} {gateway[0]}.{gateway[1]}, which would ignore it without a word; leave it out"
         ]
-    enforced = enforce if enforce is not None else edition == "enterprise" and gateway >= ENFORCED_FROM
-    if enforced and not defaults.get("verify", True):
+    return []
+
+
+def _enforcement(defaults: UpstreamDefaultsArgs, edition: str, gateway: tuple[int, int]) -> list[str]:
+    enforce, version = defaults.get("enforce"), f"{gateway[0]}.{gateway[1]}"
+    problems = enforce_problems(enforce, edition, gateway)
+    if problems:
+        return problems
+    if is_enforced(enforce, edition, gateway) and not defaults.get("verify", True):
         default = " by default" if enforce is None else ""
         return [
             f"upstream.verify: false contradicts `tls_certificate_verify`, which is on{default} in gateway {version}; "
