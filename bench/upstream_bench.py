@@ -19,8 +19,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi.runtime import mocks
 
+from kong_mtls import UpstreamMtls
 from kong_mtls.rehearsal.mint import Minted, issue
-from kong_mtls.upstream_mtls import UpstreamMtls
 
 SIZES = (100, 1_000)
 ROUNDS = {"seconds": 5, "megabytes": 2}  # memory hardly varies, and tracing it is slow

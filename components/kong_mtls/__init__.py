@@ -22,6 +22,15 @@ from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 from .remote_data_plane import RemoteDataPlane, RemoteDataPlaneArgs
 from .sample import EchoSample, EchoSampleArgs
 from .server_certificate import ProxyCertificate, ProxyCertificateArgs
+from .upstream_args import UpstreamMtlsArgs
+from .upstream_certificate import (
+    GatewayCertificate,
+    GatewayCertificateArgs,
+    UpstreamCertificates,
+    UpstreamCertificatesArgs,
+)
+from .upstream_defaults import UpstreamDefaults, UpstreamObjectsArgs
+from .upstream_mtls import UpstreamMtls
 
 __version__ = "0.1.0"
 
@@ -54,6 +63,8 @@ __all__ = [
     "ExistingClusterPkiArgs",
     "ExternalDatabase",
     "ExternalDatabaseArgs",
+    "GatewayCertificate",
+    "GatewayCertificateArgs",
     "InputError",
     "KongHybrid",
     "KongHybridArgs",
@@ -66,5 +77,11 @@ __all__ = [
     "RemoteDataPlane",
     "RemoteDataPlaneArgs",
     "SignerArgs",
+    "UpstreamCertificates",
+    "UpstreamCertificatesArgs",
+    "UpstreamDefaults",
+    "UpstreamMtls",
+    "UpstreamMtlsArgs",
+    "UpstreamObjectsArgs",
     "signer_args",
 ]

@@ -6,11 +6,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from kong_mtls import InputError
+from kong_mtls import InputError, UpstreamMtls
 from kong_mtls.rehearsal.stage import ProgramFailed
 from kong_mtls.upstream_args import UpstreamMtlsArgs
 from kong_mtls.upstream_checks import problems, unverified
-from kong_mtls.upstream_mtls import UpstreamMtls
 from kong_mtls.upstream_pair import given_client_pair
 from tests.upstream.conftest import Mint, Stage
 

@@ -9,12 +9,12 @@ import pulumi
 import pytest
 from hypothesis import strategies
 
+from kong_mtls import UpstreamMtls
 from kong_mtls.pki.ids import ca_id
 from kong_mtls.pki.x509 import certificates
 from kong_mtls.reader.kic import translate
 from kong_mtls.reader.manifests import Objects, ident, secret_data
 from kong_mtls.rehearsal.stage import Performance
-from kong_mtls.upstream_mtls import UpstreamMtls
 from tests.upstream.conftest import Mint, Stage
 
 Read = Callable[[Performance], Objects]
