@@ -81,6 +81,7 @@ def load() -> Settings:
     plain = {key: _plain(value) for key, value in parsed.items()}
     _license(plain, rehearsing, found, warnings)
     _own_certificate(plain, found)
+    _remote_data_planes(plain, found)
     arguments = cast(
         "KongHybridArgs",
         {_snake(key): value for key, value in plain.items() if key in _HYBRID} | {"fixed_secret_names": True},
@@ -200,6 +201,16 @@ def _own_certificate(plain: dict[str, Any], found: list[str]) -> None:
             check_given(cluster["certificate_pem"], cluster["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster")
         except InputError as error:
             found.append(str(error))
+
+
+def _remote_data_planes(plain: dict[str, Any], found: list[str]) -> None:
+    """Data planes of other stacks: where their signing requests come from."""
+    for plane in (plain.get("cluster") or {}).get("remote_data_planes") or []:
+        if bool(plane.get("stack")) == bool(plane.get("certificate_request_pem")):
+            found.append(
+                f"{PROJECT}:cluster.remoteDataPlanes: {plane['name']!r} needs exactly one of stack and "
+                "certificateRequestPem"
+            )
 
 
 def _server_names(plain: dict[str, Any]) -> list[str]:

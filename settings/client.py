@@ -10,6 +10,7 @@ from pydantic import Field
 from kong_mtls import InputError, KongHybridArgs
 from kong_mtls.client_ca import ClientCa, ClientCaArgs
 from kong_mtls.client_mtls import OF_PLUGIN, ClientMtlsArgs, problems
+from kong_mtls.cluster_checks import authority_problems
 from kong_mtls.hybrid_args import HybridServerCertificatesArgs
 from kong_mtls.hybrid_checks import data_planes
 from kong_mtls.pki.authority import CertificateAuthority, CertificateAuthorityArgs
@@ -210,6 +211,8 @@ def client_settings(
     """
     servers = plain.get("serverCertificates") or {}
     authority: Any = {"common_name": "kong gateway server", **(servers.get("authority") or {})}
+    leaf: Any = servers.get("leaf") or {}
+    found += authority_problems(authority, leaf, "server_certificates")
     sample = _sample(plain.get("sample") or {}, found)
     given: dict[str, Any] = dict(plain.get("clientMtls") or {})
     if not given:

@@ -29,10 +29,6 @@ def _remote(plane: dict[str, Any]) -> dict[str, Any]:
     stack = plane.pop("stack", None)
     if stack is None:
         return plane
-    if plane.get("certificate_request_pem"):
-        raise InputError(
-            f"kong-mtls:cluster.remoteDataPlanes: {plane['name']!r} has both stack and certificateRequestPem"
-        )
     request = pulumi.StackReference(stack).get_output("certificateRequestPem")
     return {**plane, "certificate_request_pem": request.apply(lambda pem: _present(pem, stack))}
 

@@ -24,8 +24,10 @@ from .errors import InputError
 from .inputs import check_inputs
 from .kong_objects import INGRESS_CLASS, ca_object
 from .outputs import mapped, public
+from .pki import checks
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs, bundle
 from .pki.generations import generations
+from .pki.issue import KEYS, Leaf
 from .pki.signer import SignerArgs, signer_args
 from .resources import child_options
 
@@ -263,6 +265,22 @@ def _identity(pem: str, given_id: str | None, what: str) -> str:
     return given_id or made
 
 
+def _lifetime_problems(generate: GeneratedCaArgs, callers: Sequence[CallerCertificateArgs]) -> list[str]:
+    """Lifetimes of the CA and of the certificates from it that can't work together."""
+    validity = generate.get("validity_hours", VALIDITY_HOURS)
+    successor = generate.get("successor_hours", validity // 3)
+    found = checks.succession(validity, successor, "generate")
+    key = generate.get("key")
+    if key is not None and key not in KEYS:
+        found.append(f"generate.key: {key!r} is not known; allowed: {', '.join(KEYS)}")
+    for caller in callers:
+        leaf, where = caller.get("leaf") or {}, f"certificates: {caller['name']}"
+        hours = leaf.get("validity_hours", Leaf.validity_hours)
+        found += checks.lifetime(hours, leaf.get("early_renewal_hours", Leaf.early_renewal_hours), where)
+        found += checks.within(hours, successor, where, "generate")
+    return found
+
+
 def problems(args: ClientCaArgs) -> list[str]:
     """What can be judged before the first resource is made, each naming the argument, its value and what is allowed."""
     generate = args.get("generate")
@@ -283,6 +301,8 @@ def problems(args: ClientCaArgs) -> list[str]:
         ]
     found += name_problems(given, existing, known)
     callers = args.get("certificates") or []
+    if generate is not None:
+        found += _lifetime_problems(generate, callers)
     found += caller_problems(callers)
     if callers and generate is None:
         found.append("certificates: need a CA that is made here, generate, to issue them")

@@ -11,9 +11,10 @@ from .cluster_pki import ClusterAuthorityArgs, LeafArgs
 from .errors import InputError
 from .hybrid_args import HybridClusterArgs
 from .hybrid_cluster import MIGRATION, MODES
+from .outputs import plain_mapping
 from .pki import authority, checks
 from .pki.generations import generations
-from .pki.issue import Leaf
+from .pki.issue import KEYS, Leaf
 
 _PAIR = ("certificate_pem", "private_key_pem")
 _SHARED_ONLY = ("validity_hours", "early_renewal_hours", *_PAIR, "existing_secret")
@@ -86,16 +87,11 @@ def authority_problems(given: ClusterAuthorityArgs, leaf: LeafArgs, what: str) -
     found += checks.lifetime(leaf_hours, leaf.get("early_renewal_hours", Leaf.early_renewal_hours), f"{what}.leaf")
     validity = given.get("validity_hours", authority.VALIDITY_HOURS)
     successor = given.get("successor_hours", authority.SUCCESSOR_HOURS)
-    if successor >= validity:
-        found.append(
-            f"{what}.authority: a new generation is asked for {successor} hours before the end of one that is valid "
-            f"for {validity} hours only; successor_hours must be less than validity_hours"
-        )
-    if leaf_hours > successor:
-        found.append(
-            f"{what}.leaf: valid for {leaf_hours} hours, but a CA issues until {successor} hours before its end "
-            f"({what}.authority.successor_hours); a certificate must not outlive its CA"
-        )
+    found += checks.succession(validity, successor, f"{what}.authority")
+    found += checks.within(leaf_hours, successor, f"{what}.leaf", f"{what}.authority")
+    key = plain_mapping(given).get("key")
+    if key is not None and key not in KEYS:
+        found.append(f"{what}.authority.key: {key!r} is not known; allowed: {', '.join(KEYS)}")
     return found
 
 

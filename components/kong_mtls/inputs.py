@@ -111,3 +111,14 @@ def choice(value: str, allowed: Sequence[str], what: str) -> str:
     if value not in allowed:
         raise InputError(f"{what}: {value!r} is not known; allowed: {', '.join(allowed)}")
     return value
+
+
+def check_pinned(image: str, example: str, what: str) -> None:
+    """Refuse an image that would be another one every day.
+
+    Raises:
+        InputError: no tag and no digest, or the tag `latest`.
+    """
+    name = image.rsplit("/", 1)[-1]
+    if not ("@" in name or ":" in name) or image.endswith(":latest"):
+        raise InputError(f"{what}: {image!r} floats; give a version, such as {example!r}")

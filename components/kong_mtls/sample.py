@@ -13,7 +13,7 @@ from typing_extensions import NotRequired
 from . import names
 from .cluster_pki import LeafArgs
 from .errors import InputError
-from .inputs import check_inputs
+from .inputs import check_inputs, check_pinned
 from .pki.signer import SignerArgs
 from .resources import child_options
 from .routes import ProtectedRouteArgs
@@ -157,6 +157,10 @@ def problems(args: EchoSampleArgs) -> list[str]:
     path = args.get("path") or "/echo"
     if not path.startswith("/"):
         found.append(f"path: {path!r} is no path; it begins with '/'")
+    try:
+        check_pinned(args.get("image") or IMAGE, IMAGE, "image")
+    except InputError as error:
+        found.append(str(error))
     try:
         names.check_label(args.get("namespace") or NAMESPACE, "namespace")
     except InputError as error:

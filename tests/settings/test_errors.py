@@ -250,6 +250,120 @@ def test_all_mistakes_of_form_are_said_at_once(refused: Refused) -> None:
     ]
 
 
+CA: dict[str, Any] = {"generate": {}}
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        # The cluster link under a CA.
+        (
+            {"cluster": {"mtls": "pki", "authority": {"generations": ["g1"], "issuing": "g2"}}},
+            "cluster.authority: issuing 'g2' is not among the generations g1: what it issues would be trusted by",
+        ),
+        (
+            {"cluster": {"mtls": "pki", "leaf": {"validityDays": 20}}},
+            "cluster.leaf: renewed 30 days before its end but valid for 20 days only; the early renewal must be",
+        ),
+        (
+            {"cluster": {"mtls": "pki", "remoteDataPlanes": [{"name": "far"}]}},
+            "cluster.remoteDataPlanes: 'far' needs exactly one of stack and certificateRequestPem",
+        ),
+        (
+            {
+                "cluster": {
+                    "mtls": "pki",
+                    "remoteDataPlanes": [{"name": "f", "stack": "s", "certificateRequestPem": "x"}],
+                }
+            },
+            "cluster.remoteDataPlanes: 'f' needs exactly one of stack and certificateRequestPem",
+        ),
+        # The gateway's own certificates.
+        (
+            {"serverCertificates": {"authority": {"generations": ["g1"], "issuing": "g2"}}},
+            "serverCertificates.authority: issuing 'g2' is not among the generations g1",
+        ),
+        (
+            {"serverCertificates": {"authority": {"key": "RSA-512"}}},
+            "serverCertificates.authority.key: 'RSA-512' is not known; allowed: P-256, P-384, P-521, RSA-2048,",
+        ),
+        (
+            {"serverCertificates": {"authority": {"validityDays": 100, "successorDays": 100}}},
+            "serverCertificates.authority: a new generation is asked for 100 days before the end of one that is valid",
+        ),
+        (
+            {"serverCertificates": {"leaf": {"validityDays": 5, "earlyRenewalDays": 5}}},
+            "serverCertificates.leaf: renewed 5 days before its end but valid for 5 days only",
+        ),
+        (
+            {"serverCertificates": {"leaf": {"validityDays": 400}}},
+            "serverCertificates.leaf: valid for 400 days, but a CA issues until 365 days before its end "
+            "(serverCertificates.authority.successorDays); a certificate must not outlive its CA",
+        ),
+        # Inner links.
+        (
+            {"admin": {"authority": {"generations": ["G"]}}},
+            "admin.authority: generation 'G' can't be used; allowed: up",
+        ),
+        ({"admin": {"leaf": {"earlyRenewalDays": 90}}}, "admin.leaf: renewed 90 days before its end but valid for 90"),
+        (
+            {"database": {"development": {"authority": {"issuing": "g9"}}}},
+            "database.development.authority: issuing 'g9' is not among the generations g1",
+        ),
+        (
+            {"networkPolicies": {"remoteDataPlaneCidrs": ["10.0.0.0/33"]}},
+            "networkPolicies.remoteDataPlaneCidrs: '10.0.0.0/33' is no CIDR",
+        ),
+        # Clients.
+        (
+            {"clientMtls": {"ca": {}}},
+            "clientMtls.ca: one of generate, given and existing is needed: without a CA nobody",
+        ),
+        (
+            {"clientMtls": {"ca": {"generate": {"validityDays": 30, "successorDays": 30}}}},
+            "clientMtls.ca: generate: a new generation is asked for 30 days before the end of one that is valid for 30",
+        ),
+        (
+            {"clientMtls": {"ca": {"generate": {"key": "DSA"}}}},
+            "clientMtls.ca: generate.key: 'DSA' is not known; allowed: P-256, P-384, P-521, RSA-2048, RSA-3072, RSA-4",
+        ),
+        (
+            {"clientMtls": {"ca": CA, "certificates": [{"name": "a", "leaf": {"validityDays": 1}}]}},
+            "clientMtls.ca: certificates: a: renewed 30 days before its end but valid for 1 days only",
+        ),
+        (
+            {"clientMtls": {"ca": CA, "certificates": [{"name": "a", "leaf": {"validityDays": 200}}]}},
+            "clientMtls.ca: certificates: a: valid for 200 days, but a CA issues until 2920 hours before its end",
+        ),
+        ({"clientMtls": {"ca": CA, "namespace": "A B"}}, "clientMtls.namespace: 'A B' can't be used; allowed are 1 to"),
+        (
+            {"clientMtls": {"ca": CA, "enforcement": "all"}},
+            "clientMtls.enforcement: 'all': input should be 'plugin' or",
+        ),
+        (
+            {"sample": {"host": "echo.example"}},
+            "sample: needs clientMtls: without it, whoever finds its route may use it",
+        ),
+        (
+            {"clientMtls": {"ca": CA}, "sample": {"path": "/x"}},
+            "sample.host: missing; by which host name is it called?",
+        ),
+        (
+            {"clientMtls": {"ca": CA}, "sample": {"host": "echo.example", "image": "kong/go-echo"}},
+            "sample.image: 'kong/go-echo' floats; give a version, such as",
+        ),
+        (
+            {"clientMtls": {"ca": CA}, "sample": {"host": "echo.example", "image": "kong/go-echo:latest"}},
+            "sample.image: 'kong/go-echo:latest' floats; give a version",
+        ),
+    ],
+)
+def test_a_mistake_of_another_link_is_named_too(refused: Refused, given: dict[str, Any], problem: str) -> None:
+    """Also before the first resource: a program that stops in its middle leaves half a deployment."""
+    found = refused(**given)
+    assert [line for line in found if line.startswith(problem)], found
+
+
 # Certificates of the user's own.
 
 

@@ -101,6 +101,26 @@ def lifetime(validity_hours: int, early_renewal_hours: int, what: str) -> list[s
     return problems
 
 
+def succession(validity_hours: int, successor_hours: int, what: str) -> list[str]:
+    """A CA whose successor is asked for from the day it is made."""
+    if successor_hours < validity_hours:
+        return []
+    return [
+        f"{what}: a new generation is asked for {successor_hours} hours before the end of one that is valid for "
+        f"{validity_hours} hours only; successor_hours must be less than validity_hours"
+    ]
+
+
+def within(leaf_hours: int, successor_hours: int, what: str, authority: str) -> list[str]:
+    """A certificate that could be issued on a CA's last day and then outlive it."""
+    if leaf_hours <= successor_hours:
+        return []
+    return [
+        f"{what}: valid for {leaf_hours} hours, but a CA issues until {successor_hours} hours before its end "
+        f"({authority}.successor_hours); a certificate must not outlive its CA"
+    ]
+
+
 def outlives(leaf: Facts, issuer: Facts) -> list[str]:
     """A leaf valid longer than its CA: it fails when the CA ends, whatever its own date says."""
     excess = leaf.not_after - issuer.not_after

@@ -9,6 +9,7 @@ from typing_extensions import NotRequired
 from .. import names
 from ..args import SecretRefArgs, TrustRefArgs
 from ..errors import InputError
+from ..inputs import check_pinned
 from .pods import Files
 
 _SIZE = re.compile(r"[1-9][0-9]*(\.[0-9]+)?([kMGTPE]|[KMGTPE]i)?")
@@ -96,9 +97,7 @@ def check_development(image: str, storage: str, what: str) -> None:
     Raises:
         InputError: an image without a version, or a size that is none.
     """
-    name = image.rsplit("/", 1)[-1]
-    if not ("@" in name or ":" in name) or image.endswith(":latest"):
-        raise InputError(f"{what}image: {image!r} floats; give a version, such as 'postgres:17.6'")
+    check_pinned(image, "postgres:17.6", f"{what}image")
     if not _SIZE.fullmatch(storage):
         raise InputError(f"{what}storage: {storage!r} is no size; allowed: a number with Mi, Gi or Ti, such as '1Gi'")
 
