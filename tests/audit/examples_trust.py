@@ -206,6 +206,9 @@ EXAMPLES = {
     "hygiene-volume-name": Example(DP, values("dp", secretVolumes=["dp-cluster", "dp-server", "my.secret"])),
     "hygiene-annotation-not-string": Example("Service/demo/echo", annotate("service", "tls-verify", True)),
     # --- the audit itself
+    "audit-malformed": Example(
+        "Ingress/demo/echo", change("ingress", "spec", "rules", to={"host": "echo.example.com"})
+    ),
     "audit-silence-reason": Example(
         "Ingress/demo/echo",
         annotate("ingress", "kong-mtls.io/ignore", "client-no-snis"),

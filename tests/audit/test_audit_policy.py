@@ -127,7 +127,7 @@ def unknown_everywhere(value: Any) -> Iterator[Any]:
                 yield [*value[:index], changed, *value[index + 1 :]]
 
 
-@pytest.mark.parametrize("base", [lambda _: None, with_consumer, with_global], ids=["plugin", "consumer", "global"])
+@pytest.mark.parametrize("base", [with_consumer, with_global], ids=["consumer", "global"])
 def test_what_is_unknown_is_neither_good_nor_bad(base: Bend) -> None:
     """Whatever single thing of a correct stack a preview doesn't know yet, nothing is found for it."""
     stack = bent(base)

@@ -18,6 +18,7 @@ from kong_mtls.reader.manifests import Objects, annotations_of, ident, key_of, s
 from . import certs
 from .existing import Inventory, declared
 from .gateways import Gateway, gateways
+from .shapes import sift
 from .silence import Silence, parse
 from .unknown import holds_unknown
 from .workloads import Selection, Workload, workloads
@@ -40,8 +41,8 @@ class Context:
     """A set of objects and releases, with the views that several rules share, each made once."""
 
     def __init__(self, objects: Objects, at: datetime) -> None:
-        """Nothing is read before a rule asks for it."""
-        self.objects = objects
+        """Nothing is read before a rule asks for it; what has another shape than its kind is set aside."""
+        self.objects, self.malformed, self._unclear = sift(objects)
         self.at = at
 
     @cached_property
@@ -194,6 +195,8 @@ class Context:
 
     def all_judged(self, *kinds: str) -> bool:
         """Whether every object of some kinds is known, so that what none of them says isn't said."""
+        if self._unclear.intersection(kinds):
+            return False
         return all(self.judged(ident(obj)) for kind in kinds for obj in self.objects.all(kind))
 
     # --- what isn't in the set, or isn't known

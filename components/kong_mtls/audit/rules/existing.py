@@ -20,6 +20,21 @@ _HERE = "docs/rules.md"
 
 
 @rule(
+    "audit-malformed",
+    "error",
+    "An object has another shape than its kind",
+    effect="The API server refuses it (a release's values: Helm does, or renders something else), so that what it was "
+    "to protect goes without. Nothing else of it is judged.",
+    fix="Correct the field: a mapping, a list or a single value as the kind's reference has it.",
+    source="https://kubernetes.io/docs/reference/kubernetes-api/",
+    scope="object",
+)
+def _malformed(context: Context) -> Iterator[Hit]:
+    for name, why in context.malformed.items():
+        yield Hit(name, why)
+
+
+@rule(
     "audit-silence-reason",
     "warning",
     "A rule is silenced without a reason",
