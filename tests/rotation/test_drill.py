@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kong_mtls.reader.manifests import UnreadableInput, read_texts
 from kong_mtls.rehearsal import drill
 from kong_mtls.rehearsal.links import LINKS
+from kong_mtls.rehearsal.links.client import prove_callers
 from kong_mtls.rehearsal.mixture import changed_units, mixtures
 from kong_mtls.rehearsal.render import render
 
@@ -26,11 +27,11 @@ def test_every_drill_of_our_stacks_drops_nobody(root: Path, today: datetime, sta
     assert rows
     assert {row.ok for row in rows} == {True}
     assert all(row.cases >= 10 for row in rows if row.link == "cluster")
-    assert all(row.cases >= 4 for row in rows)
+    assert all(row.cases >= 4 for row in rows if row.link != "client")
     # Every step of a CA's drill restarts somebody, so that there is something to mix.
     assert all(row.rolls for row in rows)
     links = {row.link for row in rows}
-    assert links >= {"dev": {"cluster", "admin", "database"}}.get(stack, {"cluster", "admin"})
+    assert links >= {"dev": {"cluster", "admin", "database", "client"}}.get(stack, {"cluster", "admin"})
 
 
 def failures(
@@ -92,6 +93,40 @@ def test_both_ends_of_the_admin_api_are_in_one_pod(dev: Stack, today: datetime) 
     after = render(dev.up({f"{ca}.generations": ["g2"], f"{ca}.issuing": "g2"}), masked=False)
     assert changed_units(before, after) == ["releases/kong-cp.yaml"]
     assert not any(failures(before, after, today, "admin").values())
+
+
+CALLERS_CA = "kong-mtls:clientMtls.ca.generate"
+SERVER_CA = "kong-mtls:serverCertificates.authority"
+REFUSED = [(CALLERS_CA, "401"), (SERVER_CA, "refuse")]
+
+
+@pytest.mark.parametrize(("ca", "observed"), REFUSED)
+def test_a_jump_on_the_client_link_shows(dev: Stack, today: datetime, ca: str, observed: str) -> None:
+    """A caller with what it had is refused by the gateway, or refuses it; so is one that is ahead of the gateway."""
+    before = read_texts(render(dev.up(), masked=False))
+    after = read_texts(render(dev.up({f"{ca}.generations": ["g2"], f"{ca}.issuing": "g2"}), masked=False))
+    for theirs, gateway in ((before, after), (after, before)):
+        rows = prove_callers(theirs, gateway, today)
+        assert [row.observed for row in rows] == [observed]
+        assert {row.ok for row in rows} == {False}
+    assert {row.ok for row in prove_callers(after, after, today)} == {True}
+
+
+@pytest.mark.parametrize(("ca", "observed"), REFUSED)
+def test_who_sleeps_through_a_whole_rotation_is_out(dev: Stack, today: datetime, ca: str, observed: str) -> None:
+    """Each step holds; only a caller that never took up anything new finds itself refused after the last."""
+    first = read_texts(render(dev.up(), masked=False))
+    steps = (
+        {f"{ca}.generations": ["g1", "g2"], f"{ca}.issuing": "g1"},
+        {f"{ca}.issuing": "g2"},
+        {f"{ca}.generations": ["g2"]},
+    )
+    seen = []
+    for change in steps:
+        rows = prove_callers(first, read_texts(render(dev.up(change), masked=False)), today)
+        seen += [row.observed for row in rows]
+    # Callers that trust only the old CA are out as soon as the new one issues what the gateway shows.
+    assert seen == (["200", "200", observed] if ca == CALLERS_CA else ["200", observed, observed])
 
 
 def unmarked(texts: dict[str, str]) -> dict[str, str]:

@@ -28,11 +28,14 @@ from kong_mtls.reader.manifests import Objects, UnreadableInput, read_texts
 from kong_mtls.rehearsal import project as projects
 from kong_mtls.rehearsal import render, stage, yaml12
 from kong_mtls.rehearsal.links import LINKS, Link
+from kong_mtls.rehearsal.links.client import prove_callers
 from kong_mtls.rehearsal.mixture import Texts, changed_units, mixtures
 from kong_mtls.rehearsal.project import StackConfig
 from kong_mtls.rehearsal.stage import Performance
 
 FOLDER: Final = "drills"
+CALLERS: Final = ("callers", "the gateway's configuration")
+"""What changes each by itself on the client link, besides the pods that restart."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Row:
 
     Attributes:
         changes: What the step's update does to resources, such as ``3 update``.
-        rolls: Releases and workloads whose pods restart in this step.
+        rolls: Releases and workloads whose pods restart in this step; on the client link also callers and
+            configuration, which change without a restart.
         restarted: Those of them that have, in this mixture.
         cases: How many cases of the link were tried.
         failed: The cases that went wrong.
@@ -188,9 +192,10 @@ def overlaid(config: StackConfig, changes: Mapping[str, Any]) -> StackConfig:
 
 def _rows(drill: Drill, number: int, after: Performance, files: tuple[Texts, Texts], now: datetime) -> Iterator[Row]:
     rolls = changed_units(*files)
+    mixed = _with_callers(files, rolls, now) if drill.link == "client" else _mixed(drill.link, files, rolls, now)
+    everyone = (*CALLERS, *rolls) if drill.link == "client" else tuple(rolls)
     changes = _changes(after)
-    for restarted, texts in mixtures(*files, rolls, drill.link):
-        links = _prove(drill.link, read_texts(texts), now)
+    for restarted, links in mixed:
         bad = [f"{row.client} to {row.server}, {row.case}: {row.observed}" for row in links if row.ok is False]
         unproved = all(row.ok is None for row in links)
         yield Row(
@@ -199,13 +204,33 @@ def _rows(drill: Drill, number: int, after: Performance, files: tuple[Texts, Tex
             step=number,
             name=drill.steps[number - 1].name,
             changes=changes,
-            rolls=tuple(rolls),
+            rolls=everyone,
             restarted=tuple(restarted),
             cases=len(links),
             failed=tuple(bad),
             ok=None if unproved else not bad,
             outage=drill.outage,
         )
+
+
+def _mixed(
+    link: str, files: tuple[Texts, Texts], rolls: Sequence[str], now: datetime
+) -> Iterator[tuple[Sequence[str], Sequence[Link]]]:
+    for restarted, texts in mixtures(*files, rolls, link):
+        yield restarted, _prove(link, read_texts(texts), now)
+
+
+def _with_callers(
+    files: tuple[Texts, Texts], rolls: Sequence[str], now: datetime
+) -> Iterator[tuple[Sequence[str], Sequence[Link]]]:
+    """The client link: callers take up what is new when they will, before the gateway does or after."""
+    callers, gateway = CALLERS
+    old, new = (read_texts(texts) for texts in files)
+    yield [callers], prove_callers(new, old, now)
+    for restarted, texts in mixtures(*files, rolls, "client"):
+        objects = read_texts(texts)
+        yield [gateway, *restarted], prove_callers(old, objects, now)
+        yield [callers, gateway, *restarted], [*prove_callers(new, objects, now), *_prove("client", objects, now)]
 
 
 def _prove(link: str, objects: Objects, now: datetime) -> Sequence[Link]:

@@ -17,6 +17,7 @@ Texts = Mapping[str, str]
 _WORKLOADS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 _CONTENT: Final = ("Secret", "ConfigMap")
 _SUFFIX: Final = "-before"
+_LIVE: Final = "konghq.com/"
 _MOST_SUBSETS: Final = 4
 
 
@@ -77,7 +78,10 @@ def _before(old: Texts, new: Texts) -> dict[tuple[str, str], tuple[str, tuple[st
         if document.get("kind") in _CONTENT:
             name, namespace = document["metadata"]["name"], document["metadata"].get("namespace", "")
             fresh = f"{name}{_SUFFIX}"
-            document["metadata"]["name"] = fresh
+            labels = document["metadata"].get("labels") or {}
+            # The ingress controller reads its own by their labels, and at once: for it there are no old ones.
+            labels = {key: value for key, value in labels.items() if not key.startswith(_LIVE)}
+            document["metadata"] |= {"name": fresh, "labels": labels}
             found[namespace, name] = fresh, (path, document)
     return found
 

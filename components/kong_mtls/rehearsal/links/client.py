@@ -8,25 +8,36 @@ each still has its own handshakes without a certificate and with a valid one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
 
 from kong_mtls.reader.kic import KongRoute
-from kong_mtls.reader.manifests import Objects
+from kong_mtls.reader.manifests import Objects, secret_data
 
 from ..mint import issue
 from . import client_cases as cases
 from .client_gateways import Gateway, gateways
 from .client_kong import Door, door, protocols_of
-from .client_peers import Peers
+from .client_peers import ClientPair, Peers, Shown
 from .client_play import Identity, Listener, names_in
 from .client_route import ANOTHER_HOST, RouteProof, Situation
+from .ends import Outcome
 from .handshake import UnusableEnd, load_chain
 from .model import Link, Pair, Progress
 
 CALLER = "caller"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A client of the files at a route: its certificate, and whom it trusts (None: it doesn't verify the gateway)."""
+
+    caller: ClientPair
+    trust: tuple[x509.Certificate, ...] | None
+    gateway: str
+    route: str
 
 
 class _GatewayProof:
@@ -55,6 +66,37 @@ class _GatewayProof:
         plain = [each for each in routes if {"http", "grpc"} & set(protocols_of(self._gateway, each))]
         like = (plain or [*routes] or [KongRoute("", "", "", None)])[0]
         return KongRoute("", "", "", None, hosts=like.hosts, protocols=like.protocols)
+
+    # --- clients of the files
+
+    def visits(self, objects: Objects) -> Iterator[Visit]:
+        """Every client certificate of some files at every route that trusts its CA, with the trust that lies beside it.
+
+        ``objects`` are the files that the peers of this proof are from.
+        """
+        doors = (door(self._gateway, route) for route in self._gateway.config.routes)
+        for each in (each for each in doors if each.rules is not None):
+            pairs = {pair.object: pair for ca in self._authorities(each) for pair in self._peers.pairs_of(ca)}
+            for pair in pairs.values():
+                kind, namespace, name = pair.object.split("/")
+                beside = secret_data(objects.get(kind, namespace, name) or {}).get("ca.crt")
+                visit = Visit(pair, tuple(load_chain(beside)) if beside else None, self._gateway.name, each.route.name)
+                outcome = self.visit(visit)
+                if outcome is not None and outcome.status == "200":
+                    yield visit
+
+    def visit(self, visit: Visit) -> Outcome | None:
+        """How a client fares at the route of that name; None where there is none."""
+        for route in self._gateway.config.routes:
+            if route.name == visit.route:
+                host, caller = self._host(route), visit.caller
+                shown = Shown(caller.chain_pem, caller.key_pem, f"client certificate of {caller.object}", True)
+                at = door(self._gateway, route)
+                outcome, _ = self._listener.request(
+                    at, shown, host=host, server_name=host, trust=visit.trust, authorities=()
+                )
+                return outcome
+        return None
 
     # --- the gateway's own certificate
 
@@ -191,6 +233,28 @@ class _GatewayProof:
         rows = [*(row for row in played if row), play.plain(), play.another_name()]
         self._first_of[key] = (at.pair.server, rows)
         yield from rows
+
+
+def prove_callers(theirs: Objects, objects: Objects, at: datetime) -> list[Link]:
+    """Clients with certificates and trust of some files, at the gateways of others: who got in there gets in here.
+
+    In the middle of a rotation a caller may still have what it had before, or have the new already.
+
+    Args:
+        theirs: the files that the clients have theirs from, and in which they do get in.
+        objects: the files that the gateways are made from.
+        at: the moment at which certificates are judged; timezone-aware.
+    """
+    own, here = Peers(theirs, at), Peers(objects, at)
+    proofs = {gateway.name: _GatewayProof(gateway, here, at) for gateway in gateways(objects, at)}
+    rows = []
+    for gateway in gateways(theirs, at):
+        for visit in _GatewayProof(gateway, own, at).visits(theirs):
+            outcome = proofs[visit.gateway].visit(visit) if visit.gateway in proofs else None
+            if outcome is not None:
+                pair = Pair("client", visit.caller.object, f"{visit.gateway}, route {visit.route}")
+                rows.append(pair.row("the caller itself", "200", outcome.status, outcome.reason))
+    return rows
 
 
 def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> list[Link]:
