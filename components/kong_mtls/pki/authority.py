@@ -51,8 +51,8 @@ class CertificateAuthorityArgs(TypedDict):
     """This long before a generation's end every run asks for a new one; default 8760 (365 days). At least the validity
     of the certificates it issues, which can't outlive it."""
     last_applied: NotRequired[pulumi.Input[Mapping[str, Any]]]
-    """`{"generations": [...], "issuing": ...}` as this stack last put out, from a stack reference to itself: a jump over
-    a step of a rotation is then refused before anything of the CA is made."""
+    """`{"generations": [...], "issuing": ...}` as this stack last put out, from a stack reference to itself: a jump
+    over a step of a rotation is then refused before anything of the CA is made."""
     skip_steps: NotRequired[bool]
     """Allow a jump, which drops peers until they restart: for a CA that is stolen or has ended. Default false."""
     intermediate: NotRequired[bool]
