@@ -89,11 +89,7 @@ def new_key(kind: str = "P-256") -> PrivateKey:
 def key_pem(key: PrivateKey, *, pkcs8: bool = False) -> bytes:
     """A private key as unencrypted PEM, in the key's traditional form or as PKCS#8."""
     traditional = serialization.PrivateFormat.TraditionalOpenSSL
-    form = (
-        serialization.PrivateFormat.PKCS8
-        if pkcs8 or isinstance(key, ed25519.Ed25519PrivateKey)
-        else traditional
-    )
+    form = serialization.PrivateFormat.PKCS8 if pkcs8 or isinstance(key, ed25519.Ed25519PrivateKey) else traditional
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
@@ -188,9 +184,7 @@ def issue(
     return Minted(builder.sign(signing_key, _digest_for(signing_key, digest)), own_key, issuer)
 
 
-def _authority(
-    issuer: x509.Certificate | None, own: x509.SubjectKeyIdentifier
-) -> x509.AuthorityKeyIdentifier:
+def _authority(issuer: x509.Certificate | None, own: x509.SubjectKeyIdentifier) -> x509.AuthorityKeyIdentifier:
     if issuer is None:
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
     try:
@@ -201,9 +195,7 @@ def _authority(
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(theirs)
 
 
-def _digest_for(
-    signing_key: PrivateKey, digest: Digest
-) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
+def _digest_for(signing_key: PrivateKey, digest: Digest) -> hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None:
     return None if isinstance(signing_key, ed25519.Ed25519PrivateKey) else _DIGESTS[digest]
 
 
