@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from . import names
+from .args import TrustRefArgs
 from .claims import claim
 from .errors import InputError
 from .inputs import check_inputs
@@ -80,9 +81,10 @@ class UpstreamMtls(pulumi.ComponentResource):
         self._servers = self._server_certificates()
         client = self._client_secrets(pair_namespaces)
         trust = self._trust_objects(trust_namespaces)
-        gateway_trust = self._gateway_trust(pair_namespaces)
+        self.gateway_trust_refs = self._gateway_trust(pair_namespaces)
+        self.server_refs = self._servers.refs if self._servers is not None else {}
         self._annotate(client, trust)
-        self._export(client, gateway_trust)
+        self._export(client)
         del self._args  # of a thousand Services; nobody needs them any more
 
     def _pair(self) -> KeyPair | None:
@@ -167,24 +169,26 @@ class UpstreamMtls(pulumi.ComponentResource):
             )
         return listed
 
-    def _gateway_trust(self, namespaces: list[str]) -> dict[str, pulumi.Output[str]]:
+    def _gateway_trust(self, namespaces: list[str]) -> dict[str, TrustRefArgs]:
         """The gateway's CA for the workloads of each namespace, which demand its certificate."""
         if self._gateway is None:
             return {}
         pem = self._gateway.trust_pem
         fixed = GATEWAY_TRUST if self._args.get("fixed_trust_names") else None
-        name: Any = fixed or mapped(digest(pem), lambda value: f"{GATEWAY_TRUST}-{value[:8]}")
+        checksum = digest(pem)
+        name: Any = fixed or mapped(checksum, lambda value: f"{GATEWAY_TRUST}-{value[:8]}")
         if fixed is not None and namespaces:
             check_name("ConfigMap", fixed, fixed, self._where, self._options)
-        return {
-            namespace: kubernetes.core.v1.ConfigMap(
+        refs: dict[str, TrustRefArgs] = {}
+        for namespace in namespaces:
+            made = kubernetes.core.v1.ConfigMap(
                 f"{self._prefix}-{namespace}-gateway-ca",
                 metadata={"name": name, "namespace": namespace},
                 data={KEY: pem},
                 opts=self._options,
-            ).metadata.name
-            for namespace in namespaces
-        }
+            )
+            refs[namespace] = {"name": made.metadata.name, "key": KEY, "checksum": checksum}
+        return refs
 
     def _annotate(self, client: Mapping[str, pulumi.Input[str]], trust: Mapping[str, tuple[Any, Any]]) -> None:
         patches = Patches(self, self._where, self._options)
@@ -227,7 +231,7 @@ class UpstreamMtls(pulumi.ComponentResource):
                 after=routes,
             )
 
-    def _export(self, client: Mapping[str, pulumi.Input[str]], gateway_trust: Mapping[str, pulumi.Output[str]]) -> None:
+    def _export(self, client: Mapping[str, pulumi.Input[str]]) -> None:
         pair, gateway, servers = self.pair, self._gateway, self._servers
         empty = pulumi.Output.from_input("")
         self.annotations = together({key: together(annotations) for key, annotations in self.unpatched.items()})
@@ -235,7 +239,7 @@ class UpstreamMtls(pulumi.ComponentResource):
         self.client_certificate_pem = pair.certificate_pem if pair is not None else empty
         self.not_after = pair.not_after if pair is not None else empty
         self.gateway_trust_pem = gateway.trust_pem if gateway is not None else empty
-        self.gateway_trust_names = together(gateway_trust)
+        self.gateway_trust_names = together({key: ref["name"] for key, ref in self.gateway_trust_refs.items()})
         self.server_secret_names = servers.secret_names if servers is not None else together({})
         self.authorities = together(self._authorities)
         self.register_outputs(
