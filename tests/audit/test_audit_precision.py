@@ -85,10 +85,28 @@ def test_a_service_alone_is_no_error() -> None:
     assert {finding.severity for finding in found} == {"warning"}
 
 
-def test_a_service_beside_other_secrets_lacks_its_own() -> None:
-    """Where the namespace's Secrets are in the set, one that isn't is missing."""
-    found = findings(bent(only("service", "upstream-ca")))
-    assert "upstream-client-cert-missing" in rules_of(found)
+@pytest.mark.parametrize("other", ["upstream-ca", "db"])
+def test_a_service_beside_secrets_lacks_its_own(other: str) -> None:
+    """The controller fails open: in a set with Secrets, of whatever namespace, one that isn't there is missing."""
+    assert "upstream-client-cert-missing" in rules_of(findings(bent(only("service", other))))
+
+
+def test_a_secret_in_another_namespace_is_missing() -> None:
+    """The name exists, elsewhere: what was meant is plain, and the Service can't refer to it."""
+    bend = both(only("service", "gateway-client"), change("gateway-client", "metadata", "namespace", to="kong"))
+    assert "upstream-client-cert-missing" in rules_of(findings(bent(bend)))
+
+
+def test_a_pod_without_its_secret_in_view_is_no_error() -> None:
+    """A pod doesn't start without its Secret: where the namespace's Secrets are left out that is only a warning."""
+    found = [f for f in findings(bent(only("dp", "client-ca", "plugin"))) if f.object == "Release/kong-dp/dp"]
+    assert {(finding.rule, finding.severity) for finding in found} == {("audit-not-in-view", "warning")}
+
+
+def test_a_licence_in_the_wrong_namespace_is_missing() -> None:
+    """Control plane and data plane need one each; the other's makes it plain that this one was forgotten."""
+    found = findings(bent(both(only("dp", "license-cp"))))
+    assert "trust-volume-missing" in rules_of(found)
 
 
 def made_by(kind: str, api: str, **spec: Any) -> Bend:

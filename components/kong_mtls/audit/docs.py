@@ -49,8 +49,11 @@ On a Helm release the annotation goes among the values `deploymentAnnotations` o
   an ExternalSecret, a SealedSecret. Its content is then not judged. It is *declared* when the annotation
   `{EXISTING}: "name, other-name"` stands on what refers to it, on the
   Namespace, or among a release's `deploymentAnnotations` or `podAnnotations`: listed as *info*. Otherwise
-  it is *missing*, an error, if the set holds any other of its kind in that namespace; if it holds none, the
-  set plainly leaves them out, and it is a warning (`audit-not-in-view`).
+  it is *missing*, an error, unless the set plainly leaves its like out; then it is a warning
+  (`audit-not-in-view`). For what the ingress controller reads, which goes on without it and leaves a door
+  open, that takes a set without any Secret (or ConfigMap); for what a pod mounts, which won't start without
+  it, a set without any other of that namespace. One of the same name in another namespace makes it missing
+  in any case.
 - A CA id that no CA object of the set has is an error, unless a CA object is masked, or the plugin or its
   Namespace declares Secrets: one of those may hold it.
 - The ingress classes are those that the controllers in the set's releases serve. Without one the set was

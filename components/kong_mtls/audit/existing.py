@@ -30,7 +30,7 @@ class Presence(Enum):
     HERE = "here"
     MADE = "made by a controller from another object of the set"
     DECLARED = "declared to exist"
-    UNSEEN = "not in the set, nor is any other of that namespace"
+    UNSEEN = "not in the set, which plainly leaves its like out"
     UNKNOWN = "not known in this preview"
     MISSING = "missing"
 
@@ -52,18 +52,30 @@ class Inventory:
         for namespace in objects.all("Namespace"):
             self._declared[key_of(namespace)[2]] = declared(annotations_of(namespace))
         self._seen: set[tuple[str, str]] = set()
+        self._kinds: set[str] = set()
+        self._names: set[tuple[str, str]] = set()
         self._unnamed: set[tuple[str, str]] = set()
         for kind in ("Secret", "ConfigMap"):
             for obj in objects.all(kind):
                 _, within, name = key_of(obj)
                 if obj.get("type") not in _NOT_SHIPPED and name != "kube-root-ca.crt":
+                    self._kinds.add(kind)
                     self._seen.add((kind, within))
+                    self._names.add((kind, name))
                 if holds_unknown(within):
                     self._unnamed.add((kind, "*"))
                 elif holds_unknown(name):
                     self._unnamed.add((kind, within))
 
-    def presence(self, kind: str, namespace: str, name: str, referrer: frozenset[str] = frozenset()) -> Presence:
+    def presence(
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        referrer: frozenset[str] = frozenset(),
+        *,
+        fails_open: bool = True,
+    ) -> Presence:
         """What is known of ``kind namespace/name``.
 
         Args:
@@ -71,6 +83,9 @@ class Inventory:
             namespace: its namespace.
             name: its name.
             referrer: what the object that names it declares to exist (see `declared`).
+            fails_open: what names it goes on without it, as the ingress controller does. Then it is missing as
+                soon as the set has any of its kind; a pod, which wouldn't start, only where the set has
+                others of its namespace. Where one of its name is in another namespace it is missing anyway.
         """
         if self._objects.get(kind, namespace, name) is not None:
             return Presence.HERE
@@ -80,7 +95,8 @@ class Inventory:
             return Presence.MADE
         if name in referrer or name in self._declared.get(namespace, frozenset()):
             return Presence.DECLARED
-        return Presence.MISSING if (kind, namespace) in self._seen else Presence.UNSEEN
+        seen = kind in self._kinds if fails_open else (kind, namespace) in self._seen
+        return Presence.MISSING if seen or (kind, name) in self._names else Presence.UNSEEN
 
     def maker(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         """The object from which a controller makes this one; a Bundle makes its ConfigMap anywhere."""

@@ -155,6 +155,7 @@ SHAPES: dict[str, Shape] = {
 }
 
 _LISTEN = {"enabled": VALUE, "servicePort": VALUE, "containerPort": VALUE, "parameters": [VALUE]}
+_IMAGE = dict.fromkeys(("repository", "tag", "effectiveSemver", "unifiedRepoTag"), VALUE)
 _BLOCK = {"enabled": VALUE, "type": VALUE, "http": _LISTEN, "tls": _LISTEN, "annotations": {ANY_KEYS: VALUE}}
 _ENV = {ANY_KEYS: (VALUE, {"valueFrom": _VALUE_FROM})}
 _CLIENT = {"enabled": VALUE, "certProvided": VALUE, "secretName": VALUE}
@@ -163,7 +164,7 @@ VALUES: Shape = {
     "env": _ENV,
     "customEnv": _ENV,
     "envFrom": _ENV_FROM,
-    "image": {ANY_KEYS: VALUE},
+    "image": _IMAGE,
     "secretVolumes": [VALUE],
     "extraSecrets": _MOUNTS,
     "extraConfigMaps": _MOUNTS,
@@ -183,7 +184,7 @@ VALUES: Shape = {
         "env": _ENV,
         "customEnv": _ENV,
         "envFrom": _ENV_FROM,
-        "image": {ANY_KEYS: VALUE},
+        "image": _IMAGE,
         "userDefinedVolumeMounts": _MOUNTS,
         "adminApi": {"tls": {"client": _CLIENT}},
         "admissionWebhook": {"enabled": VALUE, "certificate": {"secretName": VALUE}},
@@ -195,7 +196,7 @@ VALUES: Shape = {
     "replicaCount": VALUE,
     "autoscaling": {"enabled": VALUE, "minReplicas": VALUE},
     "podDisruptionBudget": {"enabled": VALUE},
-    "postgresql": {"enabled": VALUE, "image": {ANY_KEYS: VALUE}},
+    "postgresql": {"enabled": VALUE, "image": _IMAGE},
     "certificates": {"enabled": VALUE},
     "namespace": VALUE,
     "nameOverride": VALUE,

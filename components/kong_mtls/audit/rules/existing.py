@@ -93,7 +93,7 @@ def _presences(context: Context) -> Iterator[tuple[str, str, str, str, Presence]
 @rule(
     "audit-not-in-view",
     "warning",
-    "Something named here can't be judged: the set has none of that namespace's Secrets",
+    "Something named here can't be judged: the set plainly leaves its like out",
     effect="If it isn't in the cluster either, pods don't start, or the controller leaves the reference out and the "
     "route or Service goes without.",
     fix=f'Audit it together with the Secrets, or declare it: {EXISTING}: "<name>".',

@@ -97,7 +97,7 @@ def named(context: Context) -> Iterator[tuple[Gateway, Kind, str, str, Presence]
             if (kind, name) in seen or not known(name) or _made_by_chart(gateway, name):
                 continue
             seen.add((kind, name))
-            presence = context.inventory.presence(kind, gateway.namespace, name, declared)
+            presence = context.inventory.presence(kind, gateway.namespace, name, declared, fails_open=False)
             yield gateway, kind, name, purpose, presence
 
 
