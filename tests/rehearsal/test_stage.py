@@ -101,7 +101,6 @@ def test_a_module_of_the_same_name_is_put_back(program: Program, monkeypatch: py
     """A test's own module of that name neither disturbs the program nor is lost."""
     mine = type(sys)("settings")
     monkeypatch.setitem(sys.modules, "settings", mine)
-    before = sys.modules.get("settings")
     program.write("import settings\npulumi.export('x', settings.X)", settings_py="X = 1")
     assert program.run().exports == {"x": 1}
     assert sys.modules["settings"] is mine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kong_mtls.rehearsal.stage import Performance
 
 from .conftest import CLUSTER, Stack
@@ -51,7 +53,7 @@ def test_migration_from_shared_mode(dev: Stack) -> None:
 def test_secrets_are_never_replaced(staging: Stack, dev: Stack) -> None:
     """With the settings our stacks have, a changed Secret or bundle is updated in place at every step."""
     staging.up()
-    steps = [
+    steps: list[dict[str, Any]] = [
         {f"{CLUSTER}.authority.generations": ["g1", "g2"], f"{CLUSTER}.authority.issuing": "g1"},
         {f"{CLUSTER}.authority.issuing": "g2"},
         {f"{CLUSTER}.leaf.keyGeneration": "2"},
