@@ -37,7 +37,13 @@ _PATCHERS = "pulumi-kubernetes-"
 _hooks: Counter[str] = Counter()
 
 
-def explanation(kind: str, namespace: str, name: str, error: str) -> str | None:
+MADE_HERE = "set `patch` to false and give it the annotations"
+"""What to do, in most components, about an object that the program makes itself."""
+
+
+def explanation(
+    kind: str, namespace: str, name: str, error: str, made_here: str = MADE_HERE, owned: str = ""
+) -> str | None:
     """What a failed patch means, and what to do; None for failures that explain themselves.
 
     Args:
@@ -45,6 +51,8 @@ def explanation(kind: str, namespace: str, name: str, error: str) -> str | None:
         namespace: its namespace.
         name: its name.
         error: the API server's text, as the provider passes it on.
+        made_here: what to do where the program makes the object itself.
+        owned: what else to do where somebody else has set an annotation.
     """
     target = f"{kind} {namespace}/{name}"
     if _NO_NAMESPACE.search(error):
@@ -56,7 +64,7 @@ def explanation(kind: str, namespace: str, name: str, error: str) -> str | None:
     if _MISSING.search(error):
         return (
             f"{target} isn't there. Only what exists can be annotated: create it first, correct its name, or, where "
-            "this program makes it, set `patch` to false and give it the annotations"
+            f"this program makes it, {made_here}"
         )
     conflict = _CONFLICT.search(error)
     if conflict is None:
@@ -65,22 +73,31 @@ def explanation(kind: str, namespace: str, name: str, error: str) -> str | None:
     owner = f"another Pulumi patch ({manager})" if manager.startswith(_PATCHERS) else repr(manager)
     return (
         f"{target}: {', '.join(fields) or 'its annotations'} belongs to {owner}, with another value. Remove it there, "
-        "or set `take_over` to overwrite it, which a later removal doesn't undo"
+        f"or set `take_over` to overwrite it, which a later removal doesn't undo{owned}"
     )
 
 
 class Patches:
     """Annotations put on existing objects by one component."""
 
-    def __init__(self, component: pulumi.ComponentResource, what: str, opts: pulumi.ResourceOptions) -> None:
+    def __init__(
+        self,
+        component: pulumi.ComponentResource,
+        what: str,
+        opts: pulumi.ResourceOptions,
+        made_here: str = MADE_HERE,
+        owned: str = "",
+    ) -> None:
         """Prepare.
 
         Args:
             component: to which failures are reported.
             what: names the component.
             opts: options of the patches.
+            made_here: what to do where the program makes an object itself, for messages.
+            owned: what else to do where somebody else has set an annotation, likewise.
         """
-        self._component = component
+        self._component, self._made_here, self._owned = component, made_here, owned
         self._options = pulumi.ResourceOptions.merge(opts, _hook(what, self._explain))
 
     def annotate(
@@ -128,7 +145,8 @@ class Patches:
         inputs = failure.new_inputs or failure.old_inputs or {}
         metadata = inputs.get("metadata") or {}
         name, namespace = str(metadata.get("name")), str(metadata.get("namespace"))
-        text = explanation(str(inputs.get("kind")), namespace, name, failure.errors[0] if failure.errors else "")
+        error = failure.errors[0] if failure.errors else ""
+        text = explanation(str(inputs.get("kind")), namespace, name, error, self._made_here, self._owned)
         if text is not None:
             # Not the patch itself: it has no URN before its registration is over.
             pulumi.log.error(text, self._component)

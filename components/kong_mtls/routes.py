@@ -211,7 +211,14 @@ class Attachment:
             opts: options of routes and patches: they come after what protects them, and go before it.
         """
         self._name, self._where, self._class, self._options = name, where, ingress_class, opts
-        self._patches = partial(Patches, component, where, opts)
+        self._patches = partial(
+            Patches,
+            component,
+            where,
+            opts,
+            made_here="give its `spec`",
+            owned=". The list of plugins is owned here as a whole: name the others in `other_plugins`",
+        )
         self._patching: Patches | None = None
         self._first: pulumi.Resource | None = None
 
