@@ -75,11 +75,12 @@ def _database(context: Context) -> Iterator[Hit]:
 )
 def _role(context: Context) -> Iterator[Hit]:
     for gateway in context.gateways:
-        if gateway.role == "traditional" and (gateway.setting("role") is not None or gateway.content("role") is None):
-            # A certificate and a listener are harmless: the vendor's own all-in-one example sets them.
-            if gateway.content("cluster_control_plane") is not None:
-                said = gateway.setting("role") or "not"
-                yield Hit(gateway.object, f"cluster_control_plane is set, and the role is {said}")
+        # A certificate and a listener are harmless: the vendor's own all-in-one example sets them.
+        if gateway.role != "traditional" or gateway.content("cluster_control_plane") is None:
+            continue
+        said = gateway.setting("role")
+        if said is not None or gateway.content("role") is None:
+            yield Hit(gateway.object, f"cluster_control_plane is set, and the role is {said or 'not'}")
 
 
 @rule(
