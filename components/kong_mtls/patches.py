@@ -42,7 +42,7 @@ MADE_HERE = "set `patch` to false and give it the annotations"
 
 
 def explanation(
-    kind: str, namespace: str, name: str, error: str, made_here: str = MADE_HERE, owned: str = ""
+    kind: str, namespace: str, name: str, error: str, *, made_here: str = MADE_HERE, owned: str = ""
 ) -> str | None:
     """What a failed patch means, and what to do; None for failures that explain themselves.
 
@@ -146,7 +146,9 @@ class Patches:
         metadata = inputs.get("metadata") or {}
         name, namespace = str(metadata.get("name")), str(metadata.get("namespace"))
         error = failure.errors[0] if failure.errors else ""
-        text = explanation(str(inputs.get("kind")), namespace, name, error, self._made_here, self._owned)
+        text = explanation(
+            str(inputs.get("kind")), namespace, name, error, made_here=self._made_here, owned=self._owned
+        )
         if text is not None:
             # Not the patch itself: it has no URN before its registration is over.
             pulumi.log.error(text, self._component)
