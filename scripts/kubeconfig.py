@@ -139,24 +139,39 @@ def probe(context: Context, environment: Mapping[str, str]) -> None:
 
 
 def _version_status(context: Context, environment: Mapping[str, str]) -> int:
+    connection = connect(context, environment)
+    try:
+        path = f"{urlsplit(context.server).path.rstrip('/')}/version"
+        connection.request("GET", path, headers=credentials(context))
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def connect(context: Context, environment: Mapping[str, str], timeout: float = TIMEOUT) -> http.client.HTTPConnection:
+    """An open connection to the API server of `context`, with its authority checked and its certificate shown.
+
+    Raises:
+        OSError, ValueError: nobody is there, it isn't the one expected, or an entry is broken.
+    """
     server = urlsplit(context.server)
     if not server.hostname or server.scheme not in ("https", "http"):
         raise ValueError(context.server)
     port = server.port or (443 if server.scheme == "https" else 80)
     proxy = _proxy(context, server, environment)
-    connection = http.client.HTTPConnection(server.hostname, port, timeout=TIMEOUT)
+    connection = http.client.HTTPConnection(server.hostname, port, timeout=timeout)
     if proxy and proxy.hostname:
-        connection = http.client.HTTPConnection(proxy.hostname, proxy.port or 80, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection(proxy.hostname, proxy.port or 80, timeout=timeout)
         connection.set_tunnel(server.hostname, port, _login(proxy))
     try:
         connection.connect()
         if server.scheme == "https":
             name = context.cluster.get("tls-server-name") or server.hostname
             connection.sock = _tls(context).wrap_socket(connection.sock, server_hostname=str(name))
-        connection.request("GET", f"{server.path.rstrip('/')}/version", headers=_token(context))
-        return connection.getresponse().status
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return connection
 
 
 def _proxy(context: Context, server: SplitResult, environment: Mapping[str, str]) -> SplitResult | None:
@@ -190,7 +205,8 @@ def _login(proxy: SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
-def _token(context: Context) -> dict[str, str]:
+def credentials(context: Context) -> dict[str, str]:
+    """Headers that say who asks, for a user with a token."""
     token = context.user.get("token")
     if not token and context.user.get("tokenFile"):
         token = Path(context.user["tokenFile"]).read_text("utf-8").strip()
