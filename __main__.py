@@ -5,6 +5,7 @@ import pulumi
 import settings
 from clients import make_callers, protect
 from kong_mtls import CertificateAuthority, KongHybrid
+from upstreams import make_echo, make_upstreams
 
 stack = settings.load()
 for warning in stack.warnings:
@@ -12,10 +13,13 @@ for warning in stack.warnings:
 
 server_ca = CertificateAuthority("server-ca", stack.clients.server_authority)
 callers = make_callers(stack.clients, server_ca)
+upstream = settings.connect_upstream(stack.upstream)
+upstreams = make_upstreams(upstream)
 hybrid = settings.with_clients(settings.connect(stack.hybrid), stack.clients, server_ca, callers)
-kong = KongHybrid("kong", hybrid)
+kong = KongHybrid("kong", settings.with_upstreams(hybrid, upstream, upstreams))
+echo = make_echo(stack.clients.sample, upstream, upstreams, server_ca)
 if callers:
-    protect(stack.clients, callers, server_ca, after=kong)
+    protect(stack.clients, callers, echo, after=kong)
 
 pulumi.export("dataPlanes", kong.proxies.apply(settings.camel))
 pulumi.export("clusterEndpoint", kong.cluster_endpoint)
@@ -26,3 +30,6 @@ pulumi.export("clusterAuthority", kong.cluster_authority)
 pulumi.export("clusterTrustPem", kong.cluster_trust_pem)
 pulumi.export("dataPlaneCertificatePems", kong.remote_certificate_pems)
 pulumi.export("serverTrustPem", server_ca.trust_pem)
+if upstreams:
+    pulumi.export("upstreamAuthorities", upstreams.authorities)
+    pulumi.export("gatewayTrustPem", upstreams.gateway_trust_pem)

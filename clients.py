@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 
-from kong_mtls import CertificateAuthority, ClientCa, ClientMtls, EchoSample, signer_args
+from kong_mtls import CertificateAuthority, ClientCa, ClientMtls, EchoSample
 from settings.client import ClientSettings
 
 
@@ -20,21 +20,18 @@ def make_callers(clients: ClientSettings, server_ca: CertificateAuthority) -> Cl
     return ClientCa("callers", {**clients.callers, "server_trust_pem": server_ca.trust_pem})
 
 
-def protect(
-    clients: ClientSettings, callers: ClientCa, server_ca: CertificateAuthority, after: pulumi.Resource
-) -> None:
+def protect(clients: ClientSettings, callers: ClientCa, echo: EchoSample | None, after: pulumi.Resource) -> None:
     """Put routes behind client certificates.
 
     Args:
         clients: the settings.
         callers: whom certificates must come from.
-        server_ca: the CA of the gateway's own certificates.
+        echo: the sample, whose route is one of them.
         after: the gateway; plugins and consumers are of kinds that come with it.
     """
     ready: list[pulumi.Resource] = [after, callers]
     routes = list(clients.mtls.get("routes") or [])
-    if clients.sample is not None:
-        echo = EchoSample("echo", {**clients.sample, "server_authority": signer_args(server_ca)})
+    if echo is not None:
         ready.append(echo)
         routes.append(echo.route)
     arguments: Any = {**clients.mtls, "routes": routes}

@@ -8,7 +8,7 @@ lifetimes are given in days.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pulumi
@@ -24,9 +24,11 @@ from kong_mtls.pki.issue import CLIENT, SERVER
 
 from . import client, hybrid, model
 from .client import with_clients
-from .references import connect
+from .references import connect, connect_upstream
+from .upstream import SECTIONS as UPSTREAM_SECTIONS
+from .upstream import UpstreamSettings, upstream_settings, with_upstreams
 
-__all__ = ["Settings", "camel", "connect", "load", "with_clients"]
+__all__ = ["Settings", "camel", "connect", "connect_upstream", "load", "with_clients", "with_upstreams"]
 
 PROJECT = "kong-mtls"
 HOURS = 24
@@ -43,7 +45,7 @@ _HYBRID: dict[str, Any] = {
     "admin": hybrid.Admin,
     "networkPolicies": hybrid.NetworkPolicies,
 }
-_SECTIONS: dict[str, Any] = {**_HYBRID, **client.SECTIONS}
+_SECTIONS: dict[str, Any] = {**_HYBRID, **client.SECTIONS, **UPSTREAM_SECTIONS}
 _SPELLINGS = {name: spelling for shape in _SECTIONS.values() for name, spelling in model.spellings(shape).items()}
 _SPELLINGS |= {re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", key): key for key in _SECTIONS}
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
@@ -58,11 +60,13 @@ class Settings:
     Attributes:
         hybrid: arguments of the deployment.
         clients: what the link to clients needs.
+        upstream: what the link to upstreams needs.
         warnings: what to tell the user on every run.
     """
 
     hybrid: KongHybridArgs
     clients: client.ClientSettings
+    upstream: UpstreamSettings
     warnings: list[str] = field(default_factory=list)
 
 
@@ -88,13 +92,15 @@ def load() -> Settings:
     )
     judged: list[str] = []
     clients = client.client_settings(plain, arguments, judged, warnings)
-    judged += problems(client.judged_with_clients(arguments, clients))
+    upstream = upstream_settings(plain, arguments, judged)
+    judged += problems(with_upstreams(client.judged_with_clients(arguments, clients), upstream))
     # That the licence is missing is said once, with both ways out.
     said = "license:" if any(problem.startswith(f"{PROJECT}:license:") for problem in found) else "(nothing)"
     found += [_in_config(problem) for problem in judged if not problem.startswith(said)]
     if found:
         raise _error(found)
-    return Settings(cast("KongHybridArgs", _wrapped(_with_secret_values(arguments))), clients, warnings)
+    wrapped = cast("KongHybridArgs", _wrapped(_with_secret_values(arguments)))
+    return Settings(wrapped, clients, replace(upstream, mtls=_wrapped(upstream.mtls)), warnings)
 
 
 def _error(found: list[str]) -> InputError:

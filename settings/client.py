@@ -167,6 +167,7 @@ class Sample(Model):
     path: str | None = None
     namespace: str | None = None
     image: str | None = None
+    tls: bool | None = None
 
 
 SECTIONS: dict[str, Any] = {
@@ -254,7 +255,8 @@ def _sample(given: dict[str, Any], found: list[str]) -> EchoSampleArgs | None:
     if not given.get("host"):
         found.append("sample.host: missing; by which host name is it called?")
         return None
-    sample = cast("EchoSampleArgs", given)
+    # Whether it speaks TLS is a matter of the link to upstreams.
+    sample = cast("EchoSampleArgs", {key: value for key, value in given.items() if key != "tls"})
     found += [f"sample.{problem}" for problem in sample_problems(sample)]
     return sample
 

@@ -3,11 +3,50 @@
 A stack reference reads all outputs of a stack, so nothing secret may be among them.
 """
 
+from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pulumi
+from pulumi.runtime.settings import get_monitor
 
 from kong_mtls import InputError, KongHybridArgs
+
+from .upstream import UpstreamSettings
+
+# One in a program: its name is the resource's. Each run has an engine's connection of its own.
+_own: WeakKeyDictionary[object, pulumi.StackReference] = WeakKeyDictionary()
+
+
+def _last(output: str) -> pulumi.Output[Any]:
+    """An output of this very stack, as its last update left it; empty before."""
+    monitor = get_monitor()
+    if monitor not in _own:
+        stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+        _own[monitor] = pulumi.StackReference(stack)
+    result: pulumi.Output[Any] = _own[monitor].get_output(output).apply(lambda last: last or {})
+    return result
+
+
+def connect_upstream(upstream: UpstreamSettings) -> UpstreamSettings:
+    """The settings with the generations of its CAs that the stack has last put out."""
+    if upstream.mtls is None:
+        return upstream
+    mtls: Any = dict(upstream.mtls)
+    last = _last("upstreamAuthorities")
+    pair: Any = dict(mtls.get("client_certificate") or {})
+    if not (pair.get("certificate_pem") or pair.get("existing_secret") or mtls.get("without_client_certificate")):
+        pair["issue"] = _after(pair.get("issue"), last.apply(lambda both: both.get("gateway") or {}))
+        mtls["client_certificate"] = pair
+    if mtls.get("server_certificates") is not None:
+        servers = last.apply(lambda both: both.get("servers") or {})
+        mtls["server_certificates"] = _after(mtls["server_certificates"], servers)
+    return replace(upstream, mtls=mtls)
+
+
+def _after(given: Any, last: pulumi.Output[Any]) -> dict[str, Any]:
+    """What is issued, with what its CA was."""
+    return {**(given or {}), "authority": {**((given or {}).get("authority") or {}), "last_applied": last}}
 
 
 def connect(hybrid: KongHybridArgs) -> KongHybridArgs:
@@ -19,8 +58,7 @@ def connect(hybrid: KongHybridArgs) -> KongHybridArgs:
     cluster: Any = dict(hybrid.get("cluster") or {})
     if cluster.get("mtls", "shared") == "shared" or cluster.get("existing"):
         return hybrid
-    own = pulumi.StackReference(f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}")
-    cluster["last_applied"] = own.get_output("clusterAuthority").apply(lambda last: last or {})
+    cluster["last_applied"] = _last("clusterAuthority")
     cluster["remote_data_planes"] = [_remote(plane) for plane in cluster.get("remote_data_planes", [])]
     return {**hybrid, "cluster": cluster}
 

@@ -4,6 +4,7 @@ Source: Kong/developer.konghq.com app/manifests/kic/echo-service.yaml; the image
 Kong/kubernetes-ingress-controller examples/gateway-backendtlspolicy.yaml.
 """
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import pulumi
@@ -16,7 +17,9 @@ from .errors import InputError
 from .inputs import check_inputs, check_pinned
 from .pki.signer import SignerArgs
 from .resources import child_options
-from .routes import ProtectedRouteArgs
+from .routes import PREFIX, ProtectedRouteArgs
+from .sample_tls import HTTPS_PORT, EchoTlsArgs, checksums, nginx_conf, nginx_container, nginx_volumes
+from .sample_tls import IMAGE as NGINX_IMAGE
 from .server_certificate import ProxyCertificate, ProxyCertificateArgs, check_hosts
 
 IMAGE = "kong/go-echo:0.5.0"
@@ -43,6 +46,10 @@ class EchoSampleArgs(TypedDict):
     """Issue a certificate for the host, which the gateway shows; default: the data plane's default certificate."""
     server_leaf: NotRequired[LeafArgs]
     """Lifetime and key of that certificate."""
+    tls: NotRequired[EchoTlsArgs]
+    """Speak TLS to the gateway, and demand its certificate; default: plain HTTP from whoever asks."""
+    create_namespace: NotRequired[bool]
+    """Default true; false when it is there already."""
 
 
 class EchoSample(pulumi.ComponentResource):
@@ -69,21 +76,29 @@ class EchoSample(pulumi.ComponentResource):
             raise InputError.of(found, f"{self._where}: the arguments can't be used:")
         self._name, self._args, self._options = name, args, child_options(self, opts)
         plain = args.get("namespace") or NAMESPACE
-        made = kubernetes.core.v1.Namespace(name, metadata={"name": plain}, opts=self._options)
-        self.namespace = made.metadata.apply(lambda metadata: str(metadata.name))
+        self.namespace = self._make_namespace(plain)
         self._deployment()
         self._service()
         self.route: ProtectedRouteArgs = {
             "name": NAME,
             "namespace": plain,
             "spec": self._ingress_spec(),
-            "annotations": {"konghq.com/strip-path": "true"},
+            "annotations": {"konghq.com/strip-path": "true", **self._host_kept_back()},
         }
+        self._fence()
         self.url = pulumi.Output.from_input(f"https://{args['host']}{args.get('path') or '/echo'}")
         self.register_outputs({"url": self.url, "namespace": self.namespace})
 
-    def _metadata(self) -> Any:
-        return {"name": NAME, "namespace": self.namespace, "labels": _LABELS, "annotations": _SKIP_AWAIT}
+    def _make_namespace(self, plain: str) -> pulumi.Output[str]:
+        if not self._args.get("create_namespace", True):
+            return pulumi.Output.from_input(plain)
+        made = kubernetes.core.v1.Namespace(self._name, metadata={"name": plain}, opts=self._options)
+        result: pulumi.Output[str] = made.metadata.apply(lambda metadata: str(metadata.name))
+        return result
+
+    def _metadata(self, annotations: Mapping[str, pulumi.Input[str]] | None = None) -> Any:
+        merged = {**_SKIP_AWAIT, **(annotations or {})}
+        return {"name": NAME, "namespace": self.namespace, "labels": _LABELS, "annotations": merged}
 
     def _deployment(self) -> None:
         container: dict[str, Any] = {
@@ -107,26 +122,66 @@ class EchoSample(pulumi.ComponentResource):
             },
             "containers": [container],
         }
+        template: dict[str, Any] = {"metadata": {"labels": _LABELS}, "spec": pod}
+        tls = self._args.get("tls")
+        if tls is not None:
+            conf = nginx_conf(HTTP_PORT, tls["gateway_trust"].get("key") or "ca.crt")
+            made = kubernetes.core.v1.ConfigMap(
+                f"{self._name}-nginx",
+                metadata={"namespace": self.namespace},
+                data={"nginx.conf": conf},
+                opts=self._options,
+            )
+            pod["containers"] = [container, nginx_container(tls)]
+            pod["volumes"] = nginx_volumes(tls, made.metadata.name)
+            template["metadata"] = {"labels": _LABELS, "annotations": checksums(tls)}
         kubernetes.apps.v1.Deployment(
             self._name,
             metadata=self._metadata(),
             spec={
                 "replicas": 1,
                 "selector": {"match_labels": _LABELS},
-                "template": {"metadata": {"labels": _LABELS}, "spec": pod},
+                "template": template,
             },
             opts=self._options,
         )
 
     def _service(self) -> None:
+        tls = self._args.get("tls")
         ports = [{"name": "http", "port": HTTP_PORT, "target_port": "http"}]
+        if tls is not None:
+            # No plain port: it would be a way around the demand for the gateway's certificate.
+            ports = [{"name": "https", "port": HTTPS_PORT, "target_port": "https"}]
         kubernetes.core.v1.Service(
-            self._name, metadata=self._metadata(), spec={"selector": _LABELS, "ports": ports}, opts=self._options
+            self._name,
+            metadata=self._metadata(tls.get("annotations") if tls is not None else None),
+            spec={"selector": _LABELS, "ports": ports},
+            opts=self._options,
         )
+
+    def _fence(self) -> None:
+        """Only the TLS port is reached from other pods, where the cluster's network knows policies."""
+        if self._args.get("tls") is None:
+            return
+        kubernetes.networking.v1.NetworkPolicy(
+            self._name,
+            metadata=self._metadata(),
+            spec={
+                "pod_selector": {"match_labels": _LABELS},
+                "policy_types": ["Ingress"],
+                "ingress": [{"ports": [{"port": "https"}]}],
+            },
+            opts=self._options,
+        )
+
+    def _host_kept_back(self) -> dict[str, str]:
+        """The name that the gateway asks for is then the Service's, which its certificate has."""
+        return {} if self._args.get("tls") is None else {f"{PREFIX}preserve-host": "false"}
 
     def _ingress_spec(self) -> dict[str, Any]:
         host = self._args["host"]
-        backend = {"service": {"name": NAME, "port": {"number": HTTP_PORT}}}
+        port = HTTP_PORT if self._args.get("tls") is None else HTTPS_PORT
+        backend = {"service": {"name": NAME, "port": {"number": port}}}
         path = {"path": self._args.get("path") or "/echo", "pathType": "Prefix", "backend": backend}
         spec: dict[str, Any] = {"rules": [{"host": host, "http": {"paths": [path]}}]}
         authority = self._args.get("server_authority")
@@ -157,10 +212,13 @@ def problems(args: EchoSampleArgs) -> list[str]:
     path = args.get("path") or "/echo"
     if not path.startswith("/"):
         found.append(f"path: {path!r} is no path; it begins with '/'")
-    try:
-        check_pinned(args.get("image") or IMAGE, IMAGE, "image")
-    except InputError as error:
-        found.append(str(error))
+    images = [(args.get("image") or IMAGE, IMAGE, "image")]
+    images += [(args["tls"].get("image") or NGINX_IMAGE, NGINX_IMAGE, "tls.image")] if args.get("tls") else []
+    for image in images:
+        try:
+            check_pinned(*image)
+        except InputError as error:
+            found.append(str(error))
     try:
         names.check_label(args.get("namespace") or NAMESPACE, "namespace")
     except InputError as error:
