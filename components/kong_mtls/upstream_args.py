@@ -84,4 +84,4 @@ class UpstreamMtlsArgs(TypedDict):
     """The gateway's version, such as `3.10`, where settings depend on it: from 3.14 it refuses unverified Services."""
     fixed_trust_names: NotRequired[bool]
     """Name the ConfigMaps with the gateway's CA, which workloads mount, `kong-gateway-ca` everywhere; default false:
-    named by Pulumi, which is safe under any provider."""
+    a name from the content, which is safe under any provider."""
