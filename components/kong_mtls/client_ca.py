@@ -139,7 +139,7 @@ class ClientCa(pulumi.ComponentResource):
         self.authority = self._make_authority()
         trusted = {**self._generated(), **self._given()}
         self.signer: SignerArgs | None = None if self.authority is None else signer_args(self.authority)
-        self.certificate_secret_names = pulumi.Output.all(**self._issue())
+        self.certificate_secret_names = _by_name(self._issue())
         self._export(trusted)
 
     def _make_namespace(self) -> pulumi.Input[str] | None:
@@ -222,7 +222,7 @@ class ClientCa(pulumi.ComponentResource):
 
     def _export(self, trusted: Mapping[str, _Trusted]) -> None:
         where = self._where
-        pems = pulumi.Output.all(**{key: one.pem for key, one in trusted.items()})
+        pems = _by_name({key: one.pem for key, one in trusted.items()})
 
         def judged(texts: Mapping[str, str]) -> Mapping[str, str]:
             check_together(texts, where)
@@ -234,7 +234,7 @@ class ClientCa(pulumi.ComponentResource):
         self.ids = pulumi.Output.all(checked, *(one.id for one in trusted.values()), *existing).apply(
             lambda values: sorted(values[1:])
         )
-        self.secret_names = pulumi.Output.all(**self._secret_names)
+        self.secret_names = _by_name(self._secret_names)
         self.certificate_pems = checked
         self.trust_pem = checked.apply(lambda texts: bundle([texts[key] for key in sorted(texts)]))
         authority = self.authority
@@ -258,6 +258,12 @@ class ClientCa(pulumi.ComponentResource):
                 "if the plugin has allow_partial_chain",
                 self,
             )
+
+
+def _by_name(values: Mapping[str, Any]) -> pulumi.Output[Mapping[str, str]]:
+    """One output of several; of none an empty mapping, for which the SDK has a list."""
+    empty: Mapping[str, str] = {}
+    return pulumi.Output.all(**values) if values else pulumi.Output.from_input(empty)
 
 
 def _identity(pem: str, given_id: str | None, what: str) -> str:
