@@ -1,7 +1,7 @@
 """The cluster as the tests see it: objects, and what happened to them."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from scripts.kubeconfig import Context, connect, credentials
 
 ANSWER_SECONDS = 60.0
+GONE_SECONDS = 120
+RELEASES = ("kong-cp", "kong-dp")
 NAMESPACE, CRD = "/api/v1/namespaces", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CLUSTER_WIDE = (
     "/apis/rbac.authorization.k8s.io/v1/clusterroles",
@@ -59,18 +61,18 @@ class Cluster:
         label = f"app.kubernetes.io/instance={release}"
         return [f"{path}/{name}" for path in CLUSTER_WIDE for name in _names(self.items(path, labelSelector=label))]
 
-    def clear(self, releases: Iterable[str], seconds: int) -> None:
+    def clear(self) -> None:
         """Remove what was added, and wait until it is gone; Helm itself never removes custom resource definitions."""
         namespaces = self.added_namespaces()
         for namespace in namespaces:
             self.delete(f"{NAMESPACE}/{namespace}")
-        for release in releases:
+        for release in RELEASES:
             for path in self.release_objects(release):
                 self.delete(path)
         for definition in self.added_definitions():
             self.delete(f"{CRD}/{definition}")
         for namespace in namespaces:
-            self.wait_gone(f"{NAMESPACE}/{namespace}", seconds)
+            self.wait_gone(f"{NAMESPACE}/{namespace}", GONE_SECONDS)
 
     def get(self, path: str) -> dict[str, Any] | None:
         """An object or a list, or None where there is none."""

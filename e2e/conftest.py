@@ -25,8 +25,6 @@ from scripts.stack_file import Missing, read_stack_file  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMESPACES = ("kong", "kong-dp")
-RELEASES = ("kong-cp", "kong-dp")
-GONE_SECONDS = 120
 WAIT_FOR_PODS = os.environ.get("WAIT_FOR_PODS", "1") != "0"
 
 
@@ -81,4 +79,4 @@ def stack(cluster: Cluster, license_file: Path | None, tmp_path_factory: pytest.
         yield made
     finally:
         made.end_orphans()
-        cluster.clear(RELEASES, GONE_SECONDS)
+        cluster.clear()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.cluster import NAMESPACE, Cluster
+from e2e.cluster import NAMESPACE, RELEASES, Cluster
 from e2e.observe import CONTROL_PLANE, DATA_PLANE, observed, secrets
 from e2e.stack import Stack
 
@@ -98,10 +98,19 @@ def test_a_renewed_cluster_certificate(stack: Stack, cluster: Cluster) -> None:
     assert change.rolled == {CONTROL_PLANE, DATA_PLANE}
 
 
+def test_a_cluster_made_anew(stack: Stack, cluster: Cluster) -> None:
+    """What the state has is made again by an `up` that looks, with the same keys."""
+    before = one_pair(cluster)
+    cluster.clear()
+    stack.pulumi("up", "--yes", "--refresh")
+    assert one_pair(cluster) == before
+    stack.unchanged()
+
+
 def test_destroy_leaves_nothing(stack: Stack, cluster: Cluster) -> None:
     """No resource in the state, no namespace, nothing cluster-wide but the chart's custom resource definitions."""
     stack.pulumi("destroy", "--yes")
     assert stack.resources() == []
     assert cluster.added_namespaces() == []
-    assert [*cluster.release_objects("kong-cp"), *cluster.release_objects("kong-dp")] == []
+    assert [path for release in RELEASES for path in cluster.release_objects(release)] == []
     assert all(name.endswith(".konghq.com") for name in cluster.added_definitions())

@@ -135,6 +135,9 @@ class Workspace:
         """Any command of the CLI on the stack, and its environment."""
         self._unlock(exists=True)
         self.environment["PULUMI_STACK"] = self.stack.name
+        if arguments[:2] == ["stack", "rm"]:
+            # Without it the stack's tracked file would go too.
+            arguments = [*arguments, "--preserve-config"]
         if arguments[0] not in CONFIGURED:
             return self._command(*arguments), self.environment
         config = self._copy(self.folder / SCRATCH)

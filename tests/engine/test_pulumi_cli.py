@@ -214,6 +214,13 @@ def test_other_commands_find_the_stack(workspace: Any, project: Path, cli: FakeC
     assert environment == up | {"PULUMI_STACK": "dev"}
 
 
+def test_a_removed_stack_keeps_its_file(workspace: Any, cli: FakeCli) -> None:
+    """The CLI would delete the tracked file together with the state."""
+    cli.has("dev")
+    command, _ = workspace(PULUMI_CONFIG_PASSPHRASE="p").command(["stack", "rm", "--yes"])
+    assert command[1:] == ["stack", "rm", "--yes", "--preserve-config"]
+
+
 def test_a_backend_that_can_not_be_asked(workspace: Any, cli: FakeCli) -> None:
     """What the CLI says is passed on in one line."""
     (cli.bin / "pulumi").write_text("#!/bin/sh\necho 'error: no\n  such bucket' >&2\nexit 1\n")
