@@ -16,7 +16,7 @@ callers = make_callers(stack.clients, server_ca)
 upstream = settings.connect_upstream(stack.upstream)
 upstreams = make_upstreams(upstream)
 hybrid = settings.with_clients(settings.connect(stack.hybrid), stack.clients, server_ca, callers)
-kong = KongHybrid("kong", settings.with_upstreams(hybrid, upstream, upstreams))
+kong = KongHybrid("kong", settings.with_upstreams(hybrid, upstream, upstreams.link))
 echo = make_echo(stack.clients.sample, upstream, upstreams, server_ca)
 if callers:
     protect(stack.clients, callers, echo, after=kong)
@@ -30,6 +30,6 @@ pulumi.export("clusterAuthority", kong.cluster_authority)
 pulumi.export("clusterTrustPem", kong.cluster_trust_pem)
 pulumi.export("dataPlaneCertificatePems", kong.remote_certificate_pems)
 pulumi.export("serverTrustPem", server_ca.trust_pem)
-if upstreams:
-    pulumi.export("upstreamAuthorities", upstreams.authorities)
-    pulumi.export("gatewayTrustPem", upstreams.gateway_trust_pem)
+if upstreams.link:
+    pulumi.export("upstreamAuthorities", upstreams.link.authorities)
+    pulumi.export("gatewayTrustPem", upstreams.link.gateway_trust_pem)

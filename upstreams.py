@@ -1,5 +1,7 @@
 """The Services behind the gateway: verified, and shown its certificate, as the stack's settings have it."""
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 
@@ -7,25 +9,38 @@ from kong_mtls import CertificateAuthority, EchoSample, EchoSampleArgs, Upstream
 from settings.upstream import UpstreamSettings
 
 
-def make_upstreams(upstream: UpstreamSettings) -> UpstreamMtls | None:
-    """The link to upstreams; None where nothing is asked for.
+@dataclass(frozen=True)
+class Upstreams:
+    """The link to upstreams as made.
+
+    Attributes:
+        link: the component; None where nothing is asked for.
+        namespace: the sample's, where the sample speaks TLS: it is there before what the link puts into it.
+    """
+
+    link: UpstreamMtls | None = None
+    namespace: kubernetes.core.v1.Namespace | None = None
+
+
+def make_upstreams(upstream: UpstreamSettings) -> Upstreams:
+    """The link to upstreams.
 
     Args:
         upstream: the settings.
     """
     if upstream.mtls is None:
-        return None
-    options = None
-    if upstream.echo_namespace is not None:
-        namespace = kubernetes.core.v1.Namespace("echo", metadata={"name": upstream.echo_namespace})
-        options = pulumi.ResourceOptions(depends_on=[namespace])
-    return UpstreamMtls("upstream", upstream.mtls, options)
+        return Upstreams()
+    if upstream.echo_namespace is None:
+        return Upstreams(UpstreamMtls("upstream", upstream.mtls))
+    namespace = kubernetes.core.v1.Namespace("echo", metadata={"name": upstream.echo_namespace})
+    after = pulumi.ResourceOptions(depends_on=[namespace])
+    return Upstreams(UpstreamMtls("upstream", upstream.mtls, after), namespace)
 
 
 def make_echo(
     sample: EchoSampleArgs | None,
     upstream: UpstreamSettings,
-    made: UpstreamMtls | None,
+    made: Upstreams,
     server_ca: CertificateAuthority,
 ) -> EchoSample | None:
     """The sample, if any.
@@ -39,12 +54,14 @@ def make_echo(
     if sample is None:
         return None
     arguments: EchoSampleArgs = {**sample, "server_authority": signer_args(server_ca)}
-    if made is None or upstream.echo_namespace is None:
+    link, namespace = made.link, made.namespace
+    if link is None or namespace is None or upstream.echo_namespace is None:
         return EchoSample("echo", arguments)
     arguments["create_namespace"] = False
     arguments["tls"] = {
-        "certificate": made.server_refs[upstream.echo],
-        "gateway_trust": made.gateway_trust_refs[upstream.echo_namespace],
-        "annotations": made.unpatched[upstream.echo],
+        "certificate": link.server_refs[upstream.echo],
+        "gateway_trust": link.gateway_trust_refs[upstream.echo_namespace],
+        "annotations": link.unpatched[upstream.echo],
+        "without_network_policy": upstream.without_policies,
     }
-    return EchoSample("echo", arguments, pulumi.ResourceOptions(depends_on=[made]))
+    return EchoSample("echo", arguments, pulumi.ResourceOptions(depends_on=[namespace, link]))

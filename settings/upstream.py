@@ -1,7 +1,7 @@
 """The link to upstreams: Services that are verified and shown the gateway's certificate, and data planes' defaults."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -146,11 +146,13 @@ class UpstreamSettings:
         mtls: the Services, and what they need; None where nothing is asked for.
         defaults: what data planes go by, besides trust and pair; None for nothing.
         echo_namespace: namespace of the sample, where that speaks TLS; else None.
+        without_policies: whether the stack goes without NetworkPolicies.
     """
 
     mtls: UpstreamMtlsArgs | None = None
     defaults: CommonUpstreamArgs | None = None
-    echo_namespace: str | None = field(default=None)
+    echo_namespace: str | None = None
+    without_policies: bool = False
 
     @property
     def echo(self) -> str:
@@ -191,7 +193,8 @@ def upstream_settings(plain: Mapping[str, Any], hybrid: KongHybridArgs, found: l
     mtls = cast("UpstreamMtlsArgs", given)
     judged = [*_own_pair(given), *problems(mtls), *_default_problems(defaults, mtls)]
     found += [f"upstream_mtls.{problem}" for problem in judged]
-    return UpstreamSettings(mtls, cast("CommonUpstreamArgs", defaults) if defaults is not None else None, echo)
+    without_policies = bool((hybrid.get("network_policies") or {}).get("disabled"))
+    return UpstreamSettings(mtls, cast("CommonUpstreamArgs | None", defaults), echo, without_policies)
 
 
 def _trust(trust: dict[str, Any], found: list[str]) -> dict[str, Any]:

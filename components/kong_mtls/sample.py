@@ -161,7 +161,8 @@ class EchoSample(pulumi.ComponentResource):
 
     def _fence(self) -> None:
         """Only the TLS port is reached from other pods, where the cluster's network knows policies."""
-        if self._args.get("tls") is None:
+        tls = self._args.get("tls")
+        if tls is None or tls.get("without_network_policy"):
             return
         kubernetes.networking.v1.NetworkPolicy(
             self._name,

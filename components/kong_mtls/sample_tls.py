@@ -28,6 +28,8 @@ class EchoTlsArgs(TypedDict):
     """Annotations of its Service, as `UpstreamMtls` puts them out."""
     image: NotRequired[str]
     """Default `nginx:1.28.0`, the official image."""
+    without_network_policy: NotRequired[bool]
+    """Leave out the NetworkPolicy that keeps other pods from the plain port behind it; default false."""
 
 
 def nginx_conf(backend_port: int, trust_key: str) -> str:

@@ -87,7 +87,7 @@ class GatewayCertificate(pulumi.ComponentResource):
         common_name = args.get("common_name") or "kong-gateway"
         dns_names = args.get("dns_names", [common_name])
         _check_dns_names(dns_names, f"{where}: dns_names")
-        authority = _authority(f"{name}-ca", "kong gateway", args.get("authority"), child)
+        authority = _authority(f"{name}-ca", "kong gateway client", args.get("authority"), child)
         leaf = Leaf(common_name=common_name, usages=[CLIENT], dns_names=dns_names, **(args.get("leaf") or {}))
         self.pair = issue(name, leaf, authority.signer, child)
         self.certificate_pem, self.private_key_pem = self.pair.certificate_pem, self.pair.private_key_pem

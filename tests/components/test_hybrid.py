@@ -149,7 +149,7 @@ def test_an_unchanged_stack_changes_nothing(
 ) -> None:
     """Whatever the clock says, as long as no certificate is due."""
     again = rehearse("dev", after=dev, license={"data": license_text}, secret=["license"], at=dev.at + later)
-    assert [(step.name, step.op) for step in again.steps if step.op != "same"] == []
+    assert [(step.name, step.op) for step in again.steps if step.op not in ("same", "read")] == []
     assert again.exports == dev.exports
     assert render(again, masked=False) == render(dev, masked=False)
 

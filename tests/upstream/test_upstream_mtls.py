@@ -136,7 +136,7 @@ def test_certificates_are_for_one_side_each(first: Performance, read: Read) -> N
         "echo.apps.svc.cluster.local",
         "echo.example.com",
     )
-    assert client.issuer == "CN=kong gateway g1"
+    assert client.issuer == "CN=kong gateway client g1"
     assert server.issuer == "CN=kong upstreams g1"
     assert not client.is_ca
     assert not server.is_ca
@@ -148,7 +148,7 @@ def test_workloads_get_the_gateways_ca_where_they_are(first: Performance, read: 
     for namespace, name in first.exports["gateway_trust_names"].items():
         config_map = objects.get("ConfigMap", namespace, name)
         assert config_map is not None
-        assert certificates(config_map["data"]["ca.crt"], name)[0].common_name == "kong gateway g1"
+        assert certificates(config_map["data"]["ca.crt"], name)[0].common_name == "kong gateway client g1"
 
 
 def test_a_second_run_changes_nothing(stage: Stage, first: Performance) -> None:
@@ -253,7 +253,7 @@ def test_a_rotation_of_the_gateways_ca_tells_workloads_first(stage: Stage, first
     objects = read(added)
     for namespace, name in added.exports["gateway_trust_names"].items():
         pem = (objects.get("ConfigMap", namespace, name) or {})["data"]["ca.crt"]
-        assert [one.common_name for one in certificates(pem, name)] == ["kong gateway g1", "kong gateway g2"]
+        assert [one.common_name for one in certificates(pem, name)] == ["kong gateway client g1", "kong gateway client g2"]
     assert added.exports["authorities"]["gateway"] == {"generations": ["g1", "g2"], "issuing": "g1"}
 
 
