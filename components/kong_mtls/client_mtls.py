@@ -141,10 +141,7 @@ class ClientMtls(pulumi.ComponentResource):
         given = self._args.get("ca")
         if given is None:
             return None
-        arguments: ClientCaArgs = {"ingress_class": self._class, **given}
-        if not self._listener:
-            arguments.setdefault("namespace", self._args["namespace"])
-        return ClientCa(self._name, arguments, self._options)
+        return ClientCa(self._name, _ca(self._args, given), self._options)
 
     def _ids(self) -> pulumi.Output[Sequence[str]]:
         own: Any = self.ca.ids if self.ca else []
@@ -225,6 +222,14 @@ class ClientMtls(pulumi.ComponentResource):
         return plugins
 
 
+def _ca(args: ClientMtlsArgs, given: ClientCaArgs) -> ClientCaArgs:
+    """The CAs' arguments with what is the component's; no Secrets are made where a data plane verifies."""
+    arguments: ClientCaArgs = {"ingress_class": args.get("ingress_class") or INGRESS_CLASS, **given}
+    if args.get("enforcement") != "listener":
+        arguments.setdefault("namespace", args["namespace"])
+    return arguments
+
+
 def plugin_namespaces(args: ClientMtlsArgs) -> list[str]:
     """Namespaces with a route, and those named."""
     own = [route.get("namespace") or args["namespace"] for route in args.get("routes") or ()]
@@ -253,7 +258,7 @@ def problems(args: ClientMtlsArgs, name: str) -> list[str]:
     found += _label(args["namespace"], "namespace")
     given = args.get("ca")
     if given is not None:
-        found += [f"ca: {problem}" for problem in ca_problems(given)]
+        found += [f"ca: {problem}" for problem in ca_problems(_ca(args, given))]
     found += consumer_problems(args.get("consumers") or [])
     found += route_problems(args.get("routes") or [], args["namespace"])
     found += _listener(args) if enforcement == "listener" else _plugin(args, name)

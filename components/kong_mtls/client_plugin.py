@@ -25,6 +25,7 @@ REVOCATION_MODES = ("SKIP", "IGNORE_CA_ERROR", "STRICT")
 _VERSION = re.compile(r"(\d+)\.(\d+)([.-].*)?")
 # Fields that came after 3.4, the oldest release whose schema Kong documents.
 _SINCE = {"default_consumer": (3, 7), "ssl_verify": (3, 13), "san_dirname_matcher": (3, 14)}
+_LISTS = ("consumer_by", "san_dirname_matcher")
 _TEXTS = ("anonymous", "default_consumer", "http_proxy_host", "https_proxy_host")
 _FLAGS = ("skip_consumer_lookup", "send_ca_dn", "allow_partial_chain", "ssl_verify")
 _DURATIONS = ("http_timeout", "cert_cache_ttl", "cache_ttl")
@@ -126,7 +127,11 @@ def _types(given: Mapping[str, Any]) -> list[str]:
     for key, allowed in (("authenticated_group_by", GROUPS_BY), ("revocation_check_mode", REVOCATION_MODES)):
         if key in given and given[key] not in allowed:
             found.append(f"{key}: {given[key]!r} is not known; allowed: {', '.join(allowed)}")
-    for value in given.get("consumer_by", ()):
+    for key in _LISTS:
+        if key in given and not isinstance(given[key], list | tuple):
+            found.append(f"{key}: {given[key]!r} is no list")
+    consumer_by = given.get("consumer_by")
+    for value in consumer_by if isinstance(consumer_by, list | tuple) else ():
         if value not in CONSUMER_BY:
             found.append(f"consumer_by: {value!r} is not known; allowed: {', '.join(CONSUMER_BY)}")
     for key in _TEXTS:
