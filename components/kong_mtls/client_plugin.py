@@ -6,7 +6,7 @@ app/_kong_plugins/mtls-auth/changelog.json.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
@@ -127,27 +127,24 @@ def _types(given: Mapping[str, Any]) -> list[str]:
     for key, allowed in (("authenticated_group_by", GROUPS_BY), ("revocation_check_mode", REVOCATION_MODES)):
         if key in given and given[key] not in allowed:
             found.append(f"{key}: {given[key]!r} is not known; allowed: {', '.join(allowed)}")
-    for key in _LISTS:
-        if key in given and not isinstance(given[key], list | tuple):
-            found.append(f"{key}: {given[key]!r} is no list")
     consumer_by = given.get("consumer_by")
     for value in consumer_by if isinstance(consumer_by, list | tuple) else ():
         if value not in CONSUMER_BY:
             found.append(f"consumer_by: {value!r} is not known; allowed: {', '.join(CONSUMER_BY)}")
-    for key in _TEXTS:
-        if key in given and (not isinstance(given[key], str) or not given[key]):
-            found.append(f"{key}: {given[key]!r} is no text; a name is needed")
-    for key in _FLAGS:
-        if key in given and not isinstance(given[key], bool):
-            found.append(f"{key}: {given[key]!r} is neither true nor false")
-    for key in _DURATIONS:
-        if key in given and (not _number(given[key]) or given[key] < 0):
-            found.append(f"{key}: {given[key]!r} is no duration; allowed: 0 or more")
-    for key in _PORTS:
-        if key in given and (not _number(given[key]) or not 0 <= given[key] <= 65535):
-            found.append(f"{key}: {given[key]!r} is no port; allowed: 0 to 65535")
+    for keys, fits, what in _SHAPES:
+        found += [f"{key}: {given[key]!r} {what}" for key in keys if key in given and not fits(given[key])]
     return found
 
 
 def _number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+# Fields of one kind, what they must be, and how to say that one isn't.
+_SHAPES: tuple[tuple[Sequence[str], Callable[[Any], bool], str], ...] = (
+    (_LISTS, lambda value: isinstance(value, list | tuple), "is no list"),
+    (_TEXTS, lambda value: isinstance(value, str) and bool(value), "is no text; a name is needed"),
+    (_FLAGS, lambda value: isinstance(value, bool), "is neither true nor false"),
+    (_DURATIONS, lambda value: _number(value) and value >= 0, "is no duration; allowed: 0 or more"),
+    (_PORTS, lambda value: _number(value) and 0 <= value <= 65535, "is no port; allowed: 0 to 65535"),
+)

@@ -253,7 +253,8 @@ def test_a_rotation_of_the_gateways_ca_tells_workloads_first(stage: Stage, first
     objects = read(added)
     for namespace, name in added.exports["gateway_trust_names"].items():
         pem = (objects.get("ConfigMap", namespace, name) or {})["data"]["ca.crt"]
-        assert [one.common_name for one in certificates(pem, name)] == ["kong gateway client g1", "kong gateway client g2"]
+        common_names = [one.common_name for one in certificates(pem, name)]
+        assert common_names == ["kong gateway client g1", "kong gateway client g2"]
     assert added.exports["authorities"]["gateway"] == {"generations": ["g1", "g2"], "issuing": "g1"}
 
 
