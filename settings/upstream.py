@@ -72,6 +72,7 @@ class ClientPair(Model):
     private_key_pem: Secret | None = None
     existing_secret: str | None = None
     secret_name: str | None = None
+    trust_pem: str | None = None
 
 
 class Trust(Model):
@@ -192,6 +193,11 @@ def upstream_settings(plain: Mapping[str, Any], hybrid: KongHybridArgs, found: l
     }
     mtls = cast("UpstreamMtlsArgs", given)
     judged = [*_own_pair(given), *problems(mtls), *_default_problems(defaults, mtls)]
+    if echo is not None and not _has_gateway_trust(mtls):
+        found.append(
+            "sample.tls: the sample demands a certificate under the gateway's CA, which isn't known: let the pair be "
+            "issued here, or give upstream_mtls.client_certificate.trust_pem"
+        )
     found += [f"upstream_mtls.{problem}" for problem in judged]
     without_policies = bool((hybrid.get("network_policies") or {}).get("disabled"))
     return UpstreamSettings(mtls, cast("CommonUpstreamArgs | None", defaults), echo, without_policies)
@@ -271,6 +277,13 @@ def with_upstreams(
         common["certificate_pem"] = pair.certificate_pem if pair is not None else ""
         common["private_key_pem"] = pair.private_key_pem if pair is not None else ""
     return {**hybrid, "upstream": common}
+
+
+def _has_gateway_trust(mtls: UpstreamMtlsArgs) -> bool:
+    """Whether the CA that the gateway's certificate is under is known here."""
+    pair = mtls.get("client_certificate") or {}
+    issued = not (pair.get("certificate_pem") or pair.get("existing_secret"))
+    return not mtls.get("without_client_certificate") and (issued or pair.get("trust_pem") is not None)
 
 
 def _has_pair(mtls: UpstreamMtlsArgs) -> bool:

@@ -21,6 +21,8 @@ class ClientPairArgs(TypedDict):
     """Its private key, in PEM without passphrase. Secret."""
     existing_secret: NotRequired[str]
     """A TLS Secret of this name that exists in the namespace of every Service. It is never read."""
+    trust_pem: NotRequired[pulumi.Input[str]]
+    """Of a pair that isn't issued here: the CA certificates that it is under, to be put where workloads mount them."""
     secret_name: NotRequired[str]
     """A fixed name for the Secrets made from the pair; default one from the content, which is safe under any
     provider."""

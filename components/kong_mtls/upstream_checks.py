@@ -8,6 +8,7 @@ from . import names
 from .errors import InputError
 from .inputs import choice
 from .kong_objects import KINDS, check_authority
+from .pki.checks import authority
 from .pki.x509 import certificates
 from .service_annotations import (
     Common,
@@ -106,11 +107,25 @@ def _pair(args: UpstreamMtlsArgs) -> list[str]:
         found.append(f"client_certificate: {pem[0]} alone is half a pair; give certificate_pem and private_key_pem")
     if len(sources) > 1:
         found.append(f"client_certificate: {' and '.join(sources)} exclude each other")
+    if given.get("trust_pem") is not None and sources in ([], ["issue"]):
+        found.append("client_certificate.trust_pem: not used with a pair that is issued here, whose CA is known")
+    if isinstance(given.get("trust_pem"), str):
+        found += _trusted_by_workloads(str(given["trust_pem"]))
     if given.get("existing_secret"):
         found += object_name_problems(given["existing_secret"], "client_certificate.existing_secret", "every Service")
         if given.get("secret_name"):
             found.append("client_certificate: secret_name names what is made; with existing_secret nothing is")
     return [*found, *_secret_name(given)]
+
+
+def _trusted_by_workloads(pem: str) -> list[str]:
+    try:
+        authorities = certificates(pem, "client_certificate.trust_pem")
+    except InputError as error:
+        return [str(error)]
+    return [
+        f"client_certificate.trust_pem: {one.subject!r} {problem}" for one in authorities for problem in authority(one)
+    ]
 
 
 def _secret_name(given: ClientPairArgs) -> list[str]:

@@ -50,7 +50,7 @@ class UpstreamMtls(pulumi.ComponentResource):
     not_after: pulumi.Output[str]
     """End of its validity, RFC 3339; empty for an existing Secret or none."""
     gateway_trust_pem: pulumi.Output[str]
-    """What workloads trust the gateway by: its CA, when that is made here; else empty. Public."""
+    """What workloads trust the gateway by: its CA, when that is made here or given; else empty. Public."""
     gateway_trust_names: pulumi.Output[Mapping[str, str]]
     """ConfigMap with it under `ca.crt`, by namespace."""
     server_secret_names: pulumi.Output[Mapping[str, str]]
@@ -169,11 +169,19 @@ class UpstreamMtls(pulumi.ComponentResource):
             )
         return listed
 
+    def _gateway_pem(self) -> pulumi.Input[str] | None:
+        """The CA that the gateway's certificate is under, as far as it is known here."""
+        if self._gateway is not None:
+            return self._gateway.trust_pem
+        given: ClientPairArgs = self._args.get("client_certificate") or {}
+        pem = given.get("trust_pem")
+        return None if pem is None else public(pem)
+
     def _gateway_trust(self, namespaces: list[str]) -> dict[str, TrustRefArgs]:
         """The gateway's CA for the workloads of each namespace, which demand its certificate."""
-        if self._gateway is None:
+        pem = self._gateway_pem()
+        if pem is None:
             return {}
-        pem = self._gateway.trust_pem
         fixed = GATEWAY_TRUST if self._args.get("fixed_trust_names") else None
         checksum = digest(pem)
         name: Any = fixed or mapped(checksum, lambda value: f"{GATEWAY_TRUST}-{value[:8]}")
@@ -232,13 +240,13 @@ class UpstreamMtls(pulumi.ComponentResource):
             )
 
     def _export(self, client: Mapping[str, pulumi.Input[str]]) -> None:
-        pair, gateway, servers = self.pair, self._gateway, self._servers
+        pair, servers, gateway_pem = self.pair, self._servers, self._gateway_pem()
         empty = pulumi.Output.from_input("")
         self.annotations = together({key: together(annotations) for key, annotations in self.unpatched.items()})
         self.client_secret_names = together(client)
         self.client_certificate_pem = pair.certificate_pem if pair is not None else empty
         self.not_after = pair.not_after if pair is not None else empty
-        self.gateway_trust_pem = gateway.trust_pem if gateway is not None else empty
+        self.gateway_trust_pem = pulumi.Output.from_input(gateway_pem if gateway_pem is not None else "")
         self.gateway_trust_names = together({key: ref["name"] for key, ref in self.gateway_trust_refs.items()})
         self.server_secret_names = servers.secret_names if servers is not None else together({})
         self.authorities = together(self._authorities)
