@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
+import pulumi
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -41,6 +42,21 @@ def service(name: str = "orders", namespace: str = "shop") -> str:
         f"apiVersion: v1\nkind: Service\nmetadata: {{name: {name}, namespace: {namespace}}}\n"
         "spec: {ports: [{port: 80}]}\n"
     )
+
+
+class Late(str):
+    """A text that a program has from an output: it is known later than the program runs."""
+
+    __slots__ = ()
+
+
+def resolved(value: Any) -> Any:
+    """Arguments as a running program has them: late texts as outputs."""
+    if isinstance(value, dict):
+        return {key: resolved(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolved(item) for item in value]
+    return pulumi.Output.from_input(str(value)) if isinstance(value, Late) else value
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from kong_mtls.pki.x509 import certificates
 from kong_mtls.reader.manifests import labels_of, secret_data
 from kong_mtls.rehearsal.mint import issue
 from kong_mtls.rehearsal.stage import ProgramFailed
-from tests.client.conftest import MUTABLE, OTHER_UUID, UUID, Mint, Outcome, Play, Stage
+from tests.client.conftest import MUTABLE, OTHER_UUID, UUID, Late, Mint, Outcome, Play, Stage, resolved
 
 # `openssl req -x509 -sha1`, valid for a hundred years; the SDK that other certificates are made with can't sign so.
 SHA1_ROOT = """-----BEGIN CERTIFICATE-----
@@ -31,24 +31,11 @@ jm27AiEAw6GrsdrQ+mGZiBXlWdw2712znajCjtjFGlPDvqdB/JU=
 """
 
 
-class Late(str):
-    """A text that a program has from an output: it is known later than the program runs."""
-
-    __slots__ = ()
-
-
 def ca(**arguments: Any) -> Callable[[], None]:
     """A program that makes one component, in the namespace `kong`."""
 
-    def late(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: late(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [late(item) for item in value]
-        return pulumi.Output.from_input(str(value)) if isinstance(value, Late) else value
-
     def program() -> None:
-        known: Any = {"namespace": "kong", **late(arguments)}
+        known: Any = {"namespace": "kong", **resolved(arguments)}
         made = ClientCa("callers", known)
         for output in ("ids", "trust_pem", "certificate_pems", "secret_names", "issuing"):
             pulumi.export(output, getattr(made, output))
