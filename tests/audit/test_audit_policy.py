@@ -188,8 +188,9 @@ def analyzer() -> Iterator[Any]:
     """The running pack."""
     start = f"import runpy; runpy.run_path({str(PACK)!r}, run_name='__main__')"
     root = str(PACK.parent / "components")
+    # -u as the engine starts it: the pack says its port and doesn't flush.
     with subprocess.Popen(
-        [sys.executable, "-c", start], cwd=PACK, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
+        [sys.executable, "-u", "-c", start], cwd=PACK, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": root}
     ) as pack:
         assert pack.stdout is not None
         port = int(pack.stdout.readline())
