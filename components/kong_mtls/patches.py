@@ -72,8 +72,8 @@ def explanation(
     manager, fields = conflict["manager"], sorted({found["field"] for found in _FIELD.finditer(error)})
     owner = f"another Pulumi patch ({manager})" if manager.startswith(_PATCHERS) else repr(manager)
     return (
-        f"{target}: {', '.join(fields) or 'its annotations'} belongs to {owner}, with another value. Remove it there, "
-        f"or set `take_over` to overwrite it, which a later removal doesn't undo{owned}"
+        f"{target}: {owner} has set {', '.join(fields) or 'its annotations'} to another value. Remove it there, or set "
+        f"`take_over` to overwrite it, which a later removal doesn't undo{owned}"
     )
 
 
