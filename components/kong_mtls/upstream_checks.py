@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import names
+from .cluster_checks import authority_problems
 from .errors import InputError
 from .inputs import choice
 from .kong_objects import KINDS, check_authority
@@ -51,7 +52,7 @@ def problems(args: UpstreamMtlsArgs) -> list[str]:
     found += _twice(services)
     found += _pair(args)
     found += _trust(args)
-    found += [f"server_{problem}" for problem in _server_certificates(args)]
+    found += _server_certificates(args)
     for route in args.get("routes") or []:
         found += _route(route, services)
     found += _routes_twice(args.get("routes") or [])
@@ -107,9 +108,11 @@ def _pair(args: UpstreamMtlsArgs) -> list[str]:
         found.append(f"client_certificate: {pem[0]} alone is half a pair; give certificate_pem and private_key_pem")
     if len(sources) > 1:
         found.append(f"client_certificate: {' and '.join(sources)} exclude each other")
+    issue = given.get("issue") or {}
+    found += authority_problems(issue.get("authority") or {}, issue.get("leaf") or {}, "client_certificate.issue")
     if given.get("trust_pem") is not None and sources in ([], ["issue"]):
         found.append("client_certificate.trust_pem: not used with a pair that is issued here, whose CA is known")
-    if isinstance(given.get("trust_pem"), str):
+    elif isinstance(given.get("trust_pem"), str):
         found += _trusted_by_workloads(str(given["trust_pem"]))
     if given.get("existing_secret"):
         found += object_name_problems(given["existing_secret"], "client_certificate.existing_secret", "every Service")
@@ -197,7 +200,10 @@ def plain_authorities(trust: UpstreamTrustArgs) -> dict[str, str]:
 
 def _server_certificates(args: UpstreamMtlsArgs) -> list[str]:
     given = args.get("server_certificates")
-    return [] if given is None else [f"certificates: {problem}" for problem in server_problems(given["services"])]
+    if given is None:
+        return []
+    lifetimes = authority_problems(given.get("authority") or {}, given.get("leaf") or {}, "server_certificates")
+    return [*(f"server_certificates: {problem}" for problem in server_problems(given["services"])), *lifetimes]
 
 
 def _route(route: UpstreamRouteArgs, services: Sequence[UpstreamServiceArgs]) -> list[str]:

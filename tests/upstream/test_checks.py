@@ -82,6 +82,30 @@ def test_nothing_is_found_where_nothing_is_wrong() -> None:
             {"server_certificates": {"services": [{**ECHO, "dns_names": ["Echo_1"]}]}},
             ["server_certificates: services: apps/echo: dns_names: 'Echo_1' is no DNS name"],
         ),
+        (
+            {"server_certificates": {"services": [ECHO], "authority": {"issuing": "g2"}}},
+            ["server_certificates.authority: issuing 'g2' is not among the generations g1"],
+        ),
+        (
+            {"server_certificates": {"services": [ECHO], "leaf": {"validity_hours": 24, "early_renewal_hours": 24}}},
+            ["server_certificates.leaf: renewed 24 hours before its end but valid for 24 hours only"],
+        ),
+        (
+            {"client_certificate": {"issue": {"authority": {"successor_hours": 100}}}},
+            ["client_certificate.issue.leaf", "2160 hours"],
+        ),
+        (
+            {"client_certificate": {"issue": {"authority": {"key": "DSA"}}}},
+            ["client_certificate.issue.authority.key: 'DSA' is not known"],
+        ),
+        (
+            {"client_certificate": {"issue": {}, "trust_pem": "x"}},
+            ["client_certificate.trust_pem: not used with a pair that is issued here"],
+        ),
+        (
+            {"client_certificate": {"existing_secret": "pair", "trust_pem": "no PEM"}},
+            ["client_certificate.trust_pem: is no PEM certificate"],
+        ),
         ({"routes": [{**ECHO, "kind": "TCPRoute"}]}, ["kind 'TCPRoute' is not known; allowed: Ingress, HTTPRoute"]),
         ({"routes": [ECHO, ECHO]}, ["routes: Ingress apps/echo is listed twice"]),
         (
