@@ -26,7 +26,7 @@ from . import client, hybrid, model
 from .client import with_clients
 from .references import connect, connect_upstream
 from .upstream import SECTIONS as UPSTREAM_SECTIONS
-from .upstream import UpstreamSettings, upstream_settings, with_upstreams
+from .upstream import UpstreamSettings, in_section, upstream_settings, with_upstreams
 
 __all__ = ["Settings", "camel", "connect", "connect_upstream", "load", "with_clients", "with_upstreams"]
 
@@ -93,7 +93,8 @@ def load() -> Settings:
     judged: list[str] = []
     clients = client.client_settings(plain, arguments, judged, warnings)
     upstream = upstream_settings(plain, arguments, judged)
-    judged += problems(with_upstreams(client.judged_with_clients(arguments, clients), upstream))
+    deployment = with_upstreams(client.judged_with_clients(arguments, clients), upstream)
+    judged += [in_section(problem) for problem in problems(deployment)]
     # That the licence is missing is said once, with both ways out.
     said = "license:" if any(problem.startswith(f"{PROJECT}:license:") for problem in found) else "(nothing)"
     found += [_in_config(problem) for problem in judged if not problem.startswith(said)]

@@ -279,6 +279,14 @@ def with_upstreams(
     return {**hybrid, "upstream": common}
 
 
+def in_section(problem: str) -> str:
+    """A problem of the deployment's, where the configuration has what it is about."""
+    beginning = "upstream"
+    if not problem.startswith((f"{beginning}:", f"{beginning}.")):
+        return problem
+    return f"upstream_mtls.data_plane_defaults{problem.removeprefix(beginning)}"
+
+
 def _has_gateway_trust(mtls: UpstreamMtlsArgs) -> bool:
     """Whether the CA that the gateway's certificate is under is known here."""
     pair = mtls.get("client_certificate") or {}
