@@ -53,6 +53,14 @@ def slow(stack: Stack, **pods: Any) -> None:
     stack.configure(chart={"waitForPods": True}, controlPlane={"pods": {"nodeSelector": {"none": "such"}, **pods}})
 
 
+def control_plane(cluster: Cluster) -> dict[str, Any]:
+    """The specification of its Deployment."""
+    found = cluster.get("/apis/apps/v1/namespaces/kong/deployments/kong-cp-kong")
+    assert found
+    spec: dict[str, Any] = found["spec"]
+    return spec
+
+
 def test_killed_in_the_first_install(stack: Stack, cluster: Cluster) -> None:
     """After kill -9 another `up` is refused; the documented steps bring the stack up with what it has."""
     slow(stack)
@@ -61,6 +69,7 @@ def test_killed_in_the_first_install(stack: Stack, cluster: Cluster) -> None:
     assert stack.pending() == ["creating"]
     recovered(stack, cluster)
     assert deployed(stack, cluster) == [1, 1]
+    assert "nodeSelector" not in control_plane(cluster)["template"]["spec"]
 
 
 def test_killed_in_an_upgrade(stack: Stack, cluster: Cluster) -> None:
@@ -70,9 +79,9 @@ def test_killed_in_an_upgrade(stack: Stack, cluster: Cluster) -> None:
     assert stack.pending() == ["updating"]
     recovered(stack, cluster, controlPlane={"pods": {"replicas": 2}})
     assert deployed(stack, cluster) == [2, 1]
-    control_plane = cluster.get("/apis/apps/v1/namespaces/kong/deployments/kong-cp-kong")
-    assert control_plane
-    assert control_plane["spec"]["replicas"] == 2
+    spec = control_plane(cluster)
+    assert spec["replicas"] == 2
+    assert "nodeSelector" not in spec["template"]["spec"]
 
 
 def test_interrupted_by_the_keyboard(stack: Stack, cluster: Cluster) -> None:
@@ -82,3 +91,4 @@ def test_interrupted_by_the_keyboard(stack: Stack, cluster: Cluster) -> None:
     stack.configure(controlPlane={"pods": {"replicas": 3}})
     stack.up()
     assert deployed(stack, cluster) == [4, 1]
+    assert "nodeSelector" not in control_plane(cluster)["template"]["spec"]

@@ -1,6 +1,7 @@
 """A certificate for a person: from which CA, in what file, for whom."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -212,12 +213,12 @@ def test_states_that_do_not_do(state: Callable[..., Performance]) -> None:
 
 def test_a_file_is_private_before_anything_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the umask; and half a file is never left."""
-    import os
-
-    os.umask(0)
-    write_private(tmp_path / "it", b"secret")
+    before = os.umask(0)
+    try:
+        write_private(tmp_path / "it", b"secret")
+    finally:
+        os.umask(before)
     assert (tmp_path / "it").stat().st_mode & 0o777 == 0o600
-    os.umask(0o022)
 
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
