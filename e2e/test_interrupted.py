@@ -67,6 +67,7 @@ def test_killed_in_the_first_install(stack: Stack, cluster: Cluster) -> None:
     interrupted(stack, cluster, signal.SIGKILL, "pending-install")
     assert "locked" in stack.fail("up", "--engine", "pulumi")
     assert stack.pending() == ["creating"]
+    cluster.delete("/apis/apps/v1/namespaces/kong/deployments", labelSelector="app.kubernetes.io/instance=kong-cp")
     recovered(stack, cluster)
     assert deployed(stack, cluster) == [1, 1]
     assert "nodeSelector" not in control_plane(cluster)["template"]["spec"]
