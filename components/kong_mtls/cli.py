@@ -154,9 +154,9 @@ def audit(
         if form is Format.json:
             _print_json({"findings": [asdict(item) for item in found]})
         else:
-            from kong_mtls.rehearsal import report
+            from kong_mtls.rehearsal import terminal_report  # alone: the audit needs no Pulumi
 
-            report.print_findings([asdict(item) for item in found], console)
+            terminal_report.print_findings([asdict(item) for item in found], console)
     raise typer.Exit(1 if any(item.severity == "error" for item in found) else 0)
 
 
