@@ -61,6 +61,7 @@ KINDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "Service": ("spec.clusterIP",),
         "ServiceAccount": (),
     },
+    "admissionregistration.k8s.io/v1": {"MutatingWebhookConfiguration": (), "ValidatingWebhookConfiguration": ()},
     "apps/v1": {
         "DaemonSet": ("spec.selector",),
         "Deployment": ("spec.selector",),
