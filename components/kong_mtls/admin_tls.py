@@ -1,6 +1,7 @@
 """Certificates for the Admin API and the ingress controller that writes to it."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import pulumi
 from typing_extensions import NotRequired
@@ -8,9 +9,10 @@ from typing_extensions import NotRequired
 from .args import SecretRefArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs
 from .inputs import check_inputs
-from .objects import tls_secret
-from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
-from .pki.issue import CLIENT, SERVER, KeyPair, Leaf, issue
+from .issued import issued_secret
+from .pki.authority import CertificateAuthority, link_authority
+from .pki.cert_manager.args import IssuanceArgs
+from .pki.issue import CLIENT, SERVER, Leaf
 from .resources import child_options
 from .values.admin import SERVER_NAME, AdminLinkArgs
 
@@ -24,6 +26,8 @@ class AdminTlsArgs(TypedDict):
     """The CA and its generations."""
     leaf: NotRequired[LeafArgs]
     """Lifetime and keys of the certificates."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make them; default: made here."""
     fixed_secret_names: NotRequired[bool]
     """Use the names `kong-admin-cert` and `kong-admin-client-cert`; default false: named by Pulumi."""
 
@@ -37,6 +41,8 @@ class AdminTls(pulumi.ComponentResource):
 
     trust_pem: pulumi.Output[str]
     """What both ends trust. Public."""
+    authority: pulumi.Output[Mapping[str, Any]]
+    """`{"generations": [...], "issuing": ...}`, to be given back as the authority's `last_applied`."""
     server_secret_name: pulumi.Output[str]
     """TLS Secret of the Admin API."""
     client_secret_name: pulumi.Output[str]
@@ -47,35 +53,36 @@ class AdminTls(pulumi.ComponentResource):
         super().__init__("kong-mtls:index:AdminTls", name, {}, opts)
         check_inputs(AdminTlsArgs, args, f'AdminTls "{name}"')
         child = child_options(self, opts)
-        given: CertificateAuthorityArgs = {"common_name": "kong admin api"}
-        given |= args.get("authority") or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
+        given = link_authority("kong admin api", args.get("authority"), args.get("cert_manager"))
         authority = CertificateAuthority(f"{name}-ca", given, child)
         leaf = args.get("leaf") or {}
         server = Leaf(SERVER_NAME, [SERVER], [SERVER_NAME, "localhost"], **leaf)
         client = Leaf("ingress-controller", [CLIENT], **leaf)
 
-        def secret(end: str, pair: KeyPair, fixed: str) -> SecretRefArgs:
-            return tls_secret(
+        def secret(end: str, leaf: Leaf, fixed: str) -> SecretRefArgs:
+            return issued_secret(
                 f"{name}-{end}",
+                leaf,
+                authority.signer,
                 namespace=args["namespace"],
-                certificate_pem=pair.certificate_pem,
-                private_key_pem=pair.private_key_pem,
-                fixed_name=fixed if args.get("fixed_secret_names") else None,
+                fixed_name=None,
+                usual_name=fixed if args.get("fixed_secret_names") else None,
                 what=f'AdminTls "{name}"',
                 opts=child,
-            )
+            ).ref
 
         self.link: AdminLinkArgs = {
-            "server_certificate": secret("server", issue(f"{name}-server", server, authority.signer, child), _SERVER),
-            "client_certificate": secret("client", issue(f"{name}-client", client, authority.signer, child), _CLIENT),
+            "server_certificate": secret("server", server, _SERVER),
+            "client_certificate": secret("client", client, _CLIENT),
             "trust_pem": authority.trust_pem,
         }
-        self.trust_pem = authority.trust_pem
+        self.trust_pem, self.authority = authority.trust_pem, authority.applied
         self.server_secret_name = pulumi.Output.from_input(self.link["server_certificate"]["name"])
         self.client_secret_name = pulumi.Output.from_input(self.link["client_certificate"]["name"])
         self.register_outputs(
             {
                 "trust_pem": self.trust_pem,
+                "authority": self.authority,
                 "server_secret_name": self.server_secret_name,
                 "client_secret_name": self.client_secret_name,
             }

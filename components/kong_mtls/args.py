@@ -21,6 +21,9 @@ class SecretRefArgs(TypedDict):
     """Changes when the content changes: it goes into a pod annotation, so that pods that read the Secret roll.
     Without it a change reaches the pods at their next restart only: Kong reads certificates when it starts, and
     the chart hashes no Secret. It is visible in the cluster and must give nothing away of the content."""
+    renewal: NotRequired[str]
+    """Of a Secret that changes without an update, as cert-manager's do: `reloader` marks the workload for Stakater
+    Reloader, `restart` leaves it to you. Default: it doesn't change by itself."""
 
 
 class TrustRefArgs(TypedDict):

@@ -26,6 +26,7 @@ from .kong_objects import INGRESS_CLASS, ca_object
 from .outputs import mapped, public
 from .pki import checks
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs, bundle
+from .pki.cert_manager.args import AuthorityIssuerArgs, IssuanceArgs
 from .pki.generations import generations
 from .pki.issue import KEYS, Leaf
 from .pki.signer import SignerArgs, signer_args
@@ -68,6 +69,12 @@ class GeneratedCaArgs(TypedDict):
     """`{"generations": [...], "issuing": ...}` as this stack last put out; a jump over a step is refused."""
     skip_steps: NotRequired[bool]
     """Allow a jump, for a CA that is stolen or has ended. Default false."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make it, and what it issues; default: made here."""
+    issuers: NotRequired[Mapping[str, AuthorityIssuerArgs]]
+    """With `cert_manager`: issuers of your own that generations are, by their names; the others are made."""
+    kept_in_state: NotRequired[Sequence[str]]
+    """With cert-manager: generations from before it, whose keys stay in the state until they are dropped."""
 
 
 class ClientCaArgs(TypedDict):
@@ -199,6 +206,13 @@ class ClientCa(pulumi.ComponentResource):
             issued[caller["name"]] = made.secret_name
         return issued
 
+    def _in_cluster(self, key: str) -> bool:
+        """Whether a CA is a generation that cert-manager made."""
+        generate = self._args.get("generate")
+        if generate is None or generate.get("cert_manager") is None or self.authority is None:
+            return False
+        return key in self.authority.roots and key not in (generate.get("kept_in_state") or ())
+
     def _trust(self, key: str, pem: pulumi.Input[str], given_id: str | None) -> _Trusted:
         what = f"{self._where}: {key}"
         own: Any = public(pem)
@@ -211,7 +225,8 @@ class ClientCa(pulumi.ComponentResource):
             pem=own,
             stem=f"{self._prefix}-{key.rpartition('-')[0] if isinstance(pem, str) else key}",
             what=what,
-            kind="Secret",
+            # A Secret as in Kong's guides; from cert-manager comes what is public alone, and no Secret is written.
+            kind="ConfigMap" if self._in_cluster(key) else "Secret",
             given_id=given_id,
             ingress_class=self._args.get("ingress_class") or INGRESS_CLASS,
             opts=self._options,

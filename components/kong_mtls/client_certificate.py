@@ -10,12 +10,13 @@ from . import names
 from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
-from .objects import TLS_TYPE, make_secret
-from .outputs import digest
-from .pki.issue import CLIENT, KEYS, Leaf, issue
+from .issued import issued_secret
+from .pki.cert_manager.issuer import Issuer
+from .pki.issue import CLIENT, KEYS, Leaf
 from .pki.signer import SignerArgs, signer
 from .resources import child_options
 from .server_certificate import check_hosts
+from .trust import trust_bundle
 
 TRUST_KEY = "ca.crt"
 MAX_COMMON_NAME = 64
@@ -38,7 +39,8 @@ class ClientCertificateArgs(TypedDict):
     key: NotRequired[str]
     """P-256, P-384 (default), P-521, RSA-2048, RSA-3072 or RSA-4096."""
     server_trust_pem: NotRequired[pulumi.Input[str]]
-    """CAs of the gateway's own certificate, put under `ca.crt` for the workload to verify the gateway with. Public."""
+    """CAs of the gateway's own certificate, for the workload to verify the gateway with: under `ca.crt` in the Secret,
+    or in a ConfigMap of its own where the Secret is cert-manager's. Public."""
     secret_name: NotRequired[str]
     """A fixed name for the Secret; default: named by Pulumi."""
 
@@ -70,13 +72,16 @@ class ClientCertificate(pulumi.ComponentResource):
     """
 
     secret_name: pulumi.Output[str]
-    """The Secret: `tls.crt` with intermediates, `tls.key`, and `ca.crt` where the gateway's CAs are given."""
+    """The Secret: `tls.crt` with intermediates, `tls.key`, and `ca.crt` where the gateway's CAs are given. (In one of
+    cert-manager's `ca.crt` is the client CA.)"""
+    server_trust_name: pulumi.Output[str]
+    """The ConfigMap with the gateway's CAs, where the Secret is cert-manager's; else empty."""
     certificate_pem: pulumi.Output[str]
-    """The certificate, with intermediates. Public."""
+    """The certificate, with intermediates; empty where cert-manager renews it. Public."""
     not_before: pulumi.Output[str]
-    """Start of its validity, RFC 3339."""
+    """Start of its validity, RFC 3339; empty where cert-manager renews it."""
     not_after: pulumi.Output[str]
-    """End of its validity, RFC 3339."""
+    """End of its validity, RFC 3339; likewise."""
 
     def __init__(self, name: str, args: ClientCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Issue it."""
@@ -94,25 +99,32 @@ class ClientCertificate(pulumi.ComponentResource):
             key=args.get("key") or "P-384",
             **(args.get("leaf") or {}),
         )
-        pair = issue(name, leaf, signer(args["authority"], f"{where}: authority"), child)
-        data: dict[str, pulumi.Input[str]] = {"tls.crt": pair.certificate_pem, "tls.key": pair.private_key_pem}
-        if args.get("server_trust_pem") is not None:
-            data[TRUST_KEY] = args["server_trust_pem"]
-        secret = make_secret(
+        issuing, trust = signer(args["authority"], f"{where}: authority"), args.get("server_trust_pem")
+        apart = isinstance(issuing, Issuer)
+        issued = issued_secret(
             name,
+            leaf,
+            issuing,
             namespace=args["namespace"],
-            data=data,
             fixed_name=args.get("secret_name"),
             what=f"{where}: secret_name",
-            secret_type=TLS_TYPE,
+            further={TRUST_KEY: trust} if trust is not None and not apart else None,
             opts=child,
         )
-        self.secret_name = secret.metadata.apply(lambda metadata: str(metadata.name))
-        self.ref = {"name": self.secret_name, "checksum": digest(pair.certificate_pem)}
-        self.certificate_pem, self.not_before, self.not_after = pair.certificate_pem, pair.not_before, pair.not_after
+        self.server_trust_name = pulumi.Output.from_input("")
+        if trust is not None and apart:
+            bundle = trust_bundle(
+                f"{name}-server-ca", namespace=args["namespace"], pem=trust, fixed_name=None, what=where, opts=child
+            )
+            self.server_trust_name = pulumi.Output.from_input(bundle["name"])
+        self.ref = issued.ref
+        self.secret_name = pulumi.Output.from_input(issued.ref["name"])
+        self.certificate_pem = issued.certificate_pem
+        self.not_before, self.not_after = issued.not_before, issued.not_after
         self.register_outputs(
             {
                 "secret_name": self.secret_name,
+                "server_trust_name": self.server_trust_name,
                 "certificate_pem": self.certificate_pem,
                 "not_before": self.not_before,
                 "not_after": self.not_after,

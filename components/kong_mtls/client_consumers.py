@@ -15,9 +15,10 @@ from typing_extensions import NotRequired
 
 from . import names
 from .client_plugin import ACL, MTLS_AUTH
+from .custom_object import CustomObject
 from .errors import InputError
 from .inputs import check_inputs
-from .kong_crds import CREDENTIAL_LABEL, KongObject, kong_consumer
+from .kong_crds import CREDENTIAL_LABEL, kong_consumer
 from .kong_objects import INGRESS_CLASS
 from .objects import make_secret
 from .resources import child_options
@@ -93,7 +94,7 @@ class ClientConsumers(pulumi.ComponentResource):
         # A second object with the same username is refused, so an old one in another namespace has to go first;
         # until the new one is there its certificates are refused.
         options = pulumi.ResourceOptions.merge(self._options, pulumi.ResourceOptions(delete_before_replace=True))
-        KongObject(f"{self._prefix}-{consumer['name']}", manifest, options)
+        CustomObject(f"{self._prefix}-{consumer['name']}", manifest, options)
 
     def _credential(self, consumer: ConsumerArgs, kind: str, key: str, value: str) -> pulumi.Output[str]:
         """The name of a credential's Secret, which is another one for another value."""

@@ -22,9 +22,10 @@ from .client_plugin import (
     parse_version,
     plugin_problems,
 )
+from .custom_object import CustomObject
 from .errors import InputError
 from .inputs import check_inputs
-from .kong_crds import KongObject, global_plugin, kong_plugin
+from .kong_crds import global_plugin, kong_plugin
 from .kong_objects import INGRESS_CLASS
 from .objects import make_secret
 from .outputs import digest
@@ -206,7 +207,7 @@ class ClientMtls(pulumi.ComponentResource):
             # A name of its own for all programs: the API server refuses the second one, and so does the engine.
             name = f"{plugin}-{self._class}"
             manifest = global_plugin(plugin, name=name, ingress_class=self._class, config=config)
-            made.append(KongObject(name, manifest, self._options))
+            made.append(CustomObject(name, manifest, self._options))
         return made
 
     def _namespaced(self) -> dict[str, list[pulumi.Input[str]]]:
@@ -217,7 +218,7 @@ class ClientMtls(pulumi.ComponentResource):
             for plugin, config in self._configs().items():
                 name = self._plugin if plugin == MTLS_AUTH else f"{self._plugin}-{plugin}"
                 manifest = kong_plugin(plugin, name=name, namespace=namespace, config=config)
-                made = KongObject(f"{self._name}-{plugin}-{namespace}", manifest, self._options)
+                made = CustomObject(f"{self._name}-{plugin}-{namespace}", manifest, self._options)
                 plugins[namespace].append(made.object_name)
         return plugins
 

@@ -16,10 +16,12 @@ from typing_extensions import NotRequired
 from . import names
 from .args import ClusterLinkArgs, SecretRefArgs, TrustRefArgs
 from .inputs import check_inputs
-from .objects import tls_secret
+from .issued import IssuedSecret, issued_secret
 from .outputs import checked
-from .pki.authority import CertificateAuthority, CertificateAuthorityArgs, bundle
-from .pki.issue import CLIENT, SERVER, Leaf, issue, sign
+from .pki.authority import CertificateAuthority, bundle, link_authority
+from .pki.cert_manager.args import AuthorityIssuerArgs, IssuanceArgs
+from .pki.cert_manager.issuer import Issuer, signed
+from .pki.issue import CLIENT, SERVER, Leaf, sign
 from .pki.requests import check_request
 from .resources import child_options
 from .trust import trust_bundle
@@ -40,6 +42,14 @@ class ClusterAuthorityArgs(TypedDict):
     """This long before its end every run asks for a new generation; default 8760 (365 days)."""
     intermediate: NotRequired[bool]
     """Issue from an intermediate CA below the root; default false."""
+    last_applied: NotRequired[pulumi.Input[Mapping[str, Any]]]
+    """`{"generations": [...], "issuing": ...}` as this stack last put out; a jump over a step is refused."""
+    skip_steps: NotRequired[bool]
+    """Allow a jump, for a CA that is stolen or has ended. Default false."""
+    issuers: NotRequired[Mapping[str, AuthorityIssuerArgs]]
+    """With cert-manager: issuers of your own that generations are, by their names; the others are made."""
+    kept_in_state: NotRequired[Sequence[str]]
+    """With cert-manager: generations from before it, whose keys stay in the state until they are dropped."""
 
 
 class LeafArgs(TypedDict):
@@ -96,6 +106,8 @@ class ClusterPkiArgs(TypedDict):
     """`{"generations": [...], "issuing": ...}` as this stack last put out; a jump over a step is refused."""
     skip_steps: NotRequired[bool]
     """Allow a jump, which drops peers until they restart: for a CA that is stolen or has ended. Default false."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make the certificates; default: made here."""
     fixed_secret_names: NotRequired[bool]
     """Use fixed names (`kong-cluster-cert-control-plane`, `kong-cluster-cert-<data plane>`, `kong-cluster-ca-...`)
     instead of Pulumi's; default false."""
@@ -149,8 +161,7 @@ class ClusterPki(pulumi.ComponentResource):
         self._where = f'ClusterPki "{name}"'
         check_inputs(ClusterPkiArgs, args, self._where)
         self._prefix, self._args, self._options = name, args, child_options(self, opts)
-        authority: CertificateAuthorityArgs = {"common_name": "kong cluster"}
-        authority |= args.get("authority") or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
+        authority = link_authority("kong cluster", args.get("authority"), args.get("cert_manager"))
         for key in ("last_applied", "skip_steps"):
             if args.get(key) is not None:
                 authority[key] = args[key]
@@ -181,32 +192,25 @@ class ClusterPki(pulumi.ComponentResource):
     def _credentials(self) -> ClusterCredentials:
         planes = self._args.get("data_planes") or []
         server_names = self._args["server_names"]
-        pair = issue(
-            f"{self._prefix}-control-plane",
-            self._leaf("control-plane", SERVER, [*server_names, names.SHARED_CLUSTER_NAME]),
-            self._authority.signer,
-            self._options,
-        )
-        self._ends["control-plane"] = pair.not_after
+        leaf = self._leaf("control-plane", SERVER, [*server_names, names.SHARED_CLUSTER_NAME])
+        issued = self._secret("control-plane", self._args["namespace"], leaf)
         control_plane = self._link(
-            self._secret("control-plane", self._args["namespace"], f"{names.CLUSTER_SECRET}-control-plane", pair),
+            issued.ref,
             self._trust("control-plane", self._args["namespace"], f"{names.CLUSTER_TRUST}-control-plane"),
         )
         return ClusterCredentials(
             control_plane,
             {plane["name"]: self._data_plane(plane) for plane in planes},
-            pair.not_before,
-            pair.not_after,
+            issued.not_before,
+            issued.not_after,
         )
 
     def _data_plane(self, plane: DataPlaneIdentityArgs) -> ClusterLinkArgs:
         name = plane["name"]
         subject = common_name(name, plane.get("common_name"))
         leaf = self._leaf(subject, CLIENT, [subject])
-        pair = issue(f"{self._prefix}-{name}", leaf, self._authority.signer, self._options)
-        self._ends[name] = pair.not_after
         return self._link(
-            self._secret(name, plane["namespace"], f"{names.CLUSTER_SECRET}-{name}", pair),
+            self._secret(name, plane["namespace"], leaf).ref,
             self._trust(name, plane["namespace"], f"{names.CLUSTER_TRUST}-{name}"),
         )
 
@@ -218,22 +222,27 @@ class ClusterPki(pulumi.ComponentResource):
             where = f"{self._where}: remote data plane {name!r}"
             request = checked(plane["certificate_request_pem"], partial(check_request, common_name=subject, what=where))
             leaf = self._leaf(subject, CLIENT)
-            resource = f"{self._prefix}-{name}"
-            certificates[name], _, self._ends[name] = sign(
-                resource, request, leaf, self._authority.signer, self._options
+            resource, signer = f"{self._prefix}-{name}", self._authority.signer
+            certificates[name], _, self._ends[name] = (
+                signed(resource, request, leaf, signer, self._options)
+                if isinstance(signer, Issuer)
+                else sign(resource, request, leaf, signer, self._options)
             )
         return certificates
 
-    def _secret(self, end: str, namespace: pulumi.Input[str], fixed: str, pair: Any) -> SecretRefArgs:
-        return tls_secret(
+    def _secret(self, end: str, namespace: pulumi.Input[str], leaf: Leaf) -> IssuedSecret:
+        issued = issued_secret(
             f"{self._prefix}-{end}",
+            leaf,
+            self._authority.signer,
             namespace=namespace,
-            certificate_pem=pair.certificate_pem,
-            private_key_pem=pair.private_key_pem,
-            fixed_name=fixed if self._args.get("fixed_secret_names") else None,
+            fixed_name=None,
+            usual_name=f"{names.CLUSTER_SECRET}-{end}" if self._args.get("fixed_secret_names") else None,
             what=self._where,
             opts=self._options,
         )
+        self._ends[end] = issued.not_after
+        return issued
 
     def _trust(self, end: str, namespace: pulumi.Input[str], fixed: str) -> TrustRefArgs:
         return trust_bundle(

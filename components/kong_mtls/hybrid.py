@@ -14,13 +14,13 @@ from .data_plane import DataPlane, DataPlaneArgs
 from .database import ExternalDatabase, ExternalDatabaseArgs
 from .errors import InputError
 from .hybrid_args import HybridControlPlaneArgs, HybridDataPlaneArgs, KongHybridArgs
-from .hybrid_checks import data_planes, problems, release_name, server_names
+from .hybrid_checks import cluster_args, data_planes, problems, release_name, server_names
 from .hybrid_clients import client_verification, publish_trust, server_certificate
 from .hybrid_cluster import Ends, Link, make_link
 from .inputs import check_inputs
 from .license import License, LicenseArgs
 from .network_policies import NetworkPolicies, NetworkPoliciesArgs
-from .outputs import text
+from .outputs import text, together
 from .postgres import SERVICE as POSTGRES_SERVICE
 from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
 from .resources import child_options
@@ -54,6 +54,8 @@ class KongHybrid(pulumi.ComponentResource):
     """Where clients reach each data plane inside the cluster, by the data plane's name."""
     cluster_authority: pulumi.Output[Mapping[str, Any]]
     """pki: `{"generations": [...], "issuing": ...}`, to be given back as `cluster.last_applied`; else empty."""
+    authorities: pulumi.Output[Mapping[str, Mapping[str, Any]]]
+    """Likewise of the other CAs made here, `admin` and `database`: each is its authority's `last_applied`."""
     cluster_trust_pem: pulumi.Output[str]
     """pki: the CA certificates of the link, for data planes of other stacks; else empty. Public."""
     remote_certificate_pems: pulumi.Output[Mapping[str, str]]
@@ -75,6 +77,7 @@ class KongHybrid(pulumi.ComponentResource):
         found = problems(args)
         if found:
             raise InputError.of(found, f"{self._where}: the arguments can't be used:")
+        self._authorities: dict[str, pulumi.Output[Mapping[str, Any]]] = {}
         self._namespaces = self._make_namespaces()
         licenses = self._license()
         self._cluster = self._link()
@@ -110,6 +113,9 @@ class KongHybrid(pulumi.ComponentResource):
     def _fixed_names(self) -> dict[str, Any]:
         return {"fixed_secret_names": bool(self._args.get("fixed_secret_names"))}
 
+    def _issuance(self) -> dict[str, Any]:
+        return {"cert_manager": self._args["cert_manager"]} if self._args.get("cert_manager") is not None else {}
+
     def _license(self) -> Mapping[str, SecretRefArgs]:
         if self._edition == "oss":
             return {}
@@ -126,16 +132,26 @@ class KongHybrid(pulumi.ComponentResource):
             common_names={it["name"]: it["common_name"] for it in self._data_planes if it.get("common_name")},
             server_names=server_names(self._args),
         )
-        fixed = bool(self._args.get("fixed_secret_names"))
-        return make_link(self._name, self._args.get("cluster") or {}, ends, fixed, self._child)
+        return make_link(
+            self._name,
+            cluster_args(self._args),
+            ends,
+            fixed=bool(self._args.get("fixed_secret_names")),
+            issuance=self._args.get("cert_manager"),
+            opts=self._child,
+        )
 
     def _database(self) -> DatabaseLinkArgs:
         given: dict[str, Any] = {**self._args["database"]}
         development = given.pop("development", None)
         namespace = self._namespaces[self._control_plane.get("namespace") or "kong"]
         if development is not None:
-            arguments: DevelopmentPostgresArgs = _joined({"namespace": namespace}, self._fixed_names(), development)
-            return DevelopmentPostgres(f"{self._name}-postgres", arguments, self._child).link
+            arguments: DevelopmentPostgresArgs = _joined(
+                {"namespace": namespace}, self._fixed_names(), self._issuance(), development
+            )
+            made = DevelopmentPostgres(f"{self._name}-postgres", arguments, self._child)
+            self._authorities["database"] = made.authority
+            return made.link
         external: ExternalDatabaseArgs = _joined({"namespace": namespace}, self._fixed("kong-postgres-password"), given)
         return ExternalDatabase(f"{self._name}-database", external, self._child).link
 
@@ -173,8 +189,15 @@ class KongHybrid(pulumi.ComponentResource):
         if enforce is not None:
             arguments["enforce_upstream_verification"] = enforce
         if not spec.get("without_ingress_controller") and not self._args.get("without_admin_tls"):
-            admin = _joined({"namespace": self._namespaces[key]}, self._fixed_names(), self._args.get("admin") or {})
-            arguments["admin"] = AdminTls(f"{self._name}-admin", admin, self._child).link
+            admin = _joined(
+                {"namespace": self._namespaces[key]},
+                self._fixed_names(),
+                self._issuance(),
+                self._args.get("admin") or {},
+            )
+            made = AdminTls(f"{self._name}-admin", admin, self._child)
+            self._authorities["admin"] = made.authority
+            arguments["admin"] = made.link
         return ControlPlane(f"{self._name}-cp", arguments, self._child)
 
     def _network_policies(self) -> None:
@@ -289,6 +312,7 @@ class KongHybrid(pulumi.ComponentResource):
         )
         credentials, pki = self._cluster.credentials, self._cluster.pki
         self.cluster_authority = pulumi.Output.from_input({})
+        self.authorities = together(self._authorities)
         self.cluster_trust_pem = pulumi.Output.from_input("")
         self.remote_certificate_pems = pulumi.Output.from_input({})
         if pki is not None:
@@ -302,6 +326,7 @@ class KongHybrid(pulumi.ComponentResource):
                 "telemetry_endpoint": self.telemetry_endpoint,
                 "proxies": self.proxies,
                 "cluster_authority": self.cluster_authority,
+                "authorities": self.authorities,
                 "cluster_trust_pem": self.cluster_trust_pem,
                 "remote_certificate_pems": self.remote_certificate_pems,
                 "cluster_not_before": self.cluster_not_before,

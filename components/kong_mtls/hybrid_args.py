@@ -9,6 +9,7 @@ from typing_extensions import NotRequired
 from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from .cluster_existing import ExistingClusterArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteIdentityArgs
+from .pki.cert_manager.args import IssuanceArgs
 from .pki.signer import SignerArgs
 from .upstream_defaults import CommonUpstreamArgs
 from .values.data_plane import ProxyArgs
@@ -32,7 +33,7 @@ class HybridClusterArgs(TypedDict):
     """The link between control plane and data planes."""
 
     mtls: NotRequired[str]
-    """`shared` (default), `pki`, or `pki_check_cn` (Enterprise)."""
+    """`shared` (default), `pki` (default with `cert_manager`), or `pki_check_cn` (Enterprise)."""
     authority: NotRequired[ClusterAuthorityArgs]
     """pki: the CA of the link and its generations."""
     leaf: NotRequired[LeafArgs]
@@ -209,7 +210,8 @@ class KongHybridArgs(TypedDict):
     image: NotRequired[ImageArgs]
     """The gateway's image, for all releases."""
     cluster: NotRequired[HybridClusterArgs]
-    """The link between control plane and data planes; default: shared mode with a certificate made here."""
+    """The link between control plane and data planes; default: shared mode with a certificate made here, or `pki` with
+    `cert_manager`: it makes no pair that namespaces share."""
     control_plane: NotRequired[HybridControlPlaneArgs]
     """The control plane."""
     data_planes: NotRequired[Sequence[HybridDataPlaneArgs]]
@@ -228,6 +230,9 @@ class KongHybridArgs(TypedDict):
     nothing."""
     chart: NotRequired[ChartArgs]
     """The chart, and how it is installed."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make the certificates that are made here: cluster link (then `pki` by default), Admin API,
+    database; default: in the stack's state."""
     fixed_secret_names: NotRequired[bool]
     """Use the names of Kong's guides (`kong-enterprise-license`, `kong-cluster-cert`); default false: Pulumi names the
     Secrets, which is safe under any provider. Set it where the provider has `enableSecretMutable`."""

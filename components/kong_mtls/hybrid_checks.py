@@ -10,12 +10,14 @@ from .cluster_checks import authority_problems, cluster_problems
 from .errors import InputError
 from .hybrid_args import (
     HybridClientVerificationArgs,
+    HybridClusterArgs,
     HybridControlPlaneArgs,
     HybridDataPlaneArgs,
     KongHybridArgs,
 )
 from .hybrid_clients import server_name_problems
 from .network_policies import cidr_problems
+from .pki.cert_manager.args import issuance_problems
 from .release import chart_problems
 from .upstream_defaults import CommonUpstreamArgs, common_problems, planned
 from .values import pods
@@ -42,6 +44,14 @@ def data_planes(args: KongHybridArgs) -> list[HybridDataPlaneArgs]:
     return list(args.get("data_planes") or [{"name": "dp"}])
 
 
+def cluster_args(args: KongHybridArgs) -> HybridClusterArgs:
+    """The cluster link's arguments, with its mode: what cert-manager makes, namespaces can't share."""
+    given: HybridClusterArgs = {**(args.get("cluster") or {})}
+    if args.get("cert_manager") is not None:
+        given.setdefault("mtls", "pki")
+    return given
+
+
 def server_names(args: KongHybridArgs) -> list[str]:
     """Every name by which data planes in the same cluster reach the control plane."""
     plane: HybridControlPlaneArgs = args.get("control_plane") or {}
@@ -57,7 +67,9 @@ def problems(args: KongHybridArgs) -> list[str]:
     if edition not in pods.EDITIONS:
         return [f"edition: {edition!r} is not known; allowed: {', '.join(pods.EDITIONS)}"]
     found += _license(edition, args)
-    found += cluster_problems(args.get("cluster") or {}, edition, [plane["name"] for plane in data_planes(args)])
+    cluster = cluster_args(args)
+    found += cluster_problems(cluster, edition, [plane["name"] for plane in data_planes(args)])
+    found += _issuance(args, cluster)
     found += _database(args)
     found += _admin(args)
     found += chart_problems(args.get("chart") or {})
@@ -95,6 +107,32 @@ def _license(edition: str, args: KongHybridArgs) -> list[str]:
     found: list[str] = []
     if given.get("existing_secret"):
         _try(found, "", partial(names.check_label, given["existing_secret"], "license.existing_secret"))
+    return found
+
+
+def _issuance(args: KongHybridArgs, cluster: HybridClusterArgs) -> list[str]:
+    """What cert-manager can't make, and what it could only be asked for carelessly."""
+    given = args.get("cert_manager")
+    authorities = {
+        "cluster": cluster.get("authority") or {},
+        "admin": (args.get("admin") or {}).get("authority") or {},
+        "database.development": (args["database"].get("development") or {}).get("authority") or {},
+    }
+    if given is None:
+        return [
+            f"{where}.authority.issuers: they are cert-manager's, and need cert_manager"
+            for where, authority in authorities.items()
+            if authority.get("issuers")
+        ]
+    found = issuance_problems(given, "cert_manager")
+    own = any(cluster.get(key) for key in ("certificate_pem", "existing_secret"))
+    if cluster.get("mtls") == "shared" and not own:
+        found.append(
+            "cluster: mtls 'shared' needs one pair in every namespace, and what cert-manager makes never leaves its "
+            "own; use 'pki', or give a pair of your own (certificate_pem, existing_secret)"
+        )
+    if cluster.get("migration") and not own:
+        found.append("cluster: migration from a shared pair made here needs that pair: migrate first, then switch")
     return found
 
 

@@ -36,7 +36,8 @@ def server_certificate(
         "leaf": certificates.get("leaf") or {},
     }
     if fixed:
-        arguments["secret_name"] = f"{SERVER_SECRET}-{plane['name']}"
+        ending = "-tls" if certificates["authority"].get("issuer") is not None else ""
+        arguments["secret_name"] = f"{SERVER_SECRET}-{plane['name']}{ending}"
     return ProxyCertificate(f"{name}-{plane['name']}-server", arguments, opts).ref
 
 

@@ -12,6 +12,7 @@ from .cluster_certificate import ClusterCertificate, ClusterCertificateArgs
 from .cluster_existing import ExistingClusterPki
 from .cluster_pki import ClusterCredentials, ClusterPki, ClusterPkiArgs, common_name
 from .hybrid_args import HybridClusterArgs
+from .pki.cert_manager.args import IssuanceArgs, with_issuance
 
 MODES = ("shared", "pki", "pki_check_cn")
 MIGRATION = ("accept", "join", "present")
@@ -48,7 +49,15 @@ class Link:
     pki: ClusterPki | None
 
 
-def make_link(name: str, cluster: HybridClusterArgs, ends: Ends, fixed: bool, opts: pulumi.ResourceOptions) -> Link:
+def make_link(
+    name: str,
+    cluster: HybridClusterArgs,
+    ends: Ends,
+    *,
+    fixed: bool,
+    issuance: IssuanceArgs | None,
+    opts: pulumi.ResourceOptions,
+) -> Link:
     """Make the certificates of the link in the mode asked for."""
     mode = cluster.get("mtls") or "shared"
     migration = cluster.get("migration")
@@ -69,7 +78,8 @@ def make_link(name: str, cluster: HybridClusterArgs, ends: Ends, fixed: bool, op
             opts,
         )
         return Link(_with_mode(made.credentials, mode, cluster, ends), None)
-    pki = ClusterPki(f"{name}-cluster", _pki_arguments(cluster, ends, fixed, shared), opts)
+    arguments = with_issuance(_pki_arguments(cluster, ends, fixed, shared), issuance)
+    pki = ClusterPki(f"{name}-cluster", arguments, opts)
     credentials = _with_mode(pki.credentials, mode, cluster, ends)
     if shared is not None:
         credentials = _migrating(str(migration), credentials, shared, ends)

@@ -6,7 +6,6 @@ are passed over without one (internal/store/store.go).
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import pulumi
@@ -59,26 +58,3 @@ def kong_consumer(
     if credentials:
         manifest["credentials"] = list(credentials)
     return manifest
-
-
-class KongObject(pulumi.CustomResource):
-    """An object of the controller's kinds as a resource.
-
-    The SDK's own ``CustomResource`` has no place for what these kinds have beside `spec`: plugin, config, username.
-    """
-
-    metadata: pulumi.Output[Any]
-    """The object's metadata."""
-
-    def __init__(self, resource_name: str, manifest: Mapping[str, pulumi.Input[Any]], opts: pulumi.ResourceOptions):
-        """Declare it."""
-        token = f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}"
-        # As the SDK's own classes say it: without a version this object would have a provider of its own.
-        provider = pulumi.ResourceOptions(version=version("pulumi-kubernetes"))
-        super().__init__(token, resource_name, dict(manifest), pulumi.ResourceOptions.merge(opts, provider))
-
-    @property
-    def object_name(self) -> pulumi.Output[str]:
-        """The object's name; whoever takes it from here waits for the object."""
-        result: pulumi.Output[str] = self.metadata.apply(lambda metadata: metadata["name"])
-        return result

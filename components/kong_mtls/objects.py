@@ -15,9 +15,11 @@ import pulumi_random as random
 
 from . import names
 from .args import SecretRefArgs
-from .outputs import digest
+from .outputs import digest, mapped
+from .pki.issue import KeyPair
 
 TLS_TYPE = "kubernetes.io/tls"
+_SHORT = 8
 _SUFFIX = "-0123abcd"  # what Pulumi's autonaming adds to a resource's name
 
 
@@ -61,13 +63,14 @@ def tls_secret(
     private_key_pem: pulumi.Input[str],
     fixed_name: str | None,
     what: str,
+    further: Mapping[str, pulumi.Input[str]] | None = None,
     opts: pulumi.ResourceOptions,
 ) -> SecretRefArgs:
-    """A Secret of type kubernetes.io/tls, and how its readers refer to it."""
+    """A Secret of type kubernetes.io/tls with the pair and `further` data, and how its readers refer to it."""
     secret = make_secret(
         resource_name,
         namespace=namespace,
-        data={"tls.crt": certificate_pem, "tls.key": private_key_pem},
+        data={"tls.crt": certificate_pem, "tls.key": private_key_pem, **(further or {})},
         fixed_name=fixed_name,
         what=what,
         secret_type=TLS_TYPE,
@@ -75,6 +78,43 @@ def tls_secret(
     )
     # The certificate changes whenever its key does, and is public.
     return {"name": secret.metadata.name, "checksum": digest(certificate_pem)}
+
+
+def pair_secret(
+    resource_name: str,
+    *,
+    namespace: pulumi.Input[str],
+    pair: KeyPair,
+    stem: str,
+    fixed_name: str | None,
+    what: str,
+    opts: pulumi.ResourceOptions,
+) -> SecretRefArgs:
+    """A TLS Secret with a fixed name, or one that its certificate gives it: ``<stem>-<8 digits>``.
+
+    Such a name is the same in every namespace, so that annotations that have it are alike there; and it is new for a
+    new pair, so that the old Secret is there until its readers have moved over, under any provider.
+    """
+    if fixed_name is not None:
+        return tls_secret(
+            resource_name,
+            namespace=namespace,
+            certificate_pem=pair.certificate_pem,
+            private_key_pem=pair.private_key_pem,
+            fixed_name=fixed_name,
+            what=what,
+            opts=opts,
+        )
+    checksum = digest(pair.certificate_pem)
+    key: pulumi.Output[str] = pulumi.Output.secret(pair.private_key_pem)
+    secret = kubernetes.core.v1.Secret(
+        resource_name,
+        metadata={"name": mapped(checksum, lambda value: f"{stem}-{value[:_SHORT]}"), "namespace": namespace},
+        type=TLS_TYPE,
+        string_data={"tls.crt": pair.certificate_pem, "tls.key": key},
+        opts=opts,
+    )
+    return {"name": pulumi.Output.from_input(secret.metadata.name), "checksum": checksum}
 
 
 def change_marker(resource_name: str, value: pulumi.Input[str], opts: pulumi.ResourceOptions) -> pulumi.Output[str]:

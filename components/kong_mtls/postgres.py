@@ -1,6 +1,7 @@
 """A small Postgres for development: one pod, one volume, no backup."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -11,9 +12,12 @@ from . import names
 from .args import SecretRefArgs, TrustRefArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs
 from .inputs import check_inputs
-from .objects import change_marker, make_secret, tls_secret
-from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
-from .pki.issue import SERVER, Leaf, issue
+from .issued import issued_secret
+from .objects import change_marker, make_secret
+from .pki.authority import CertificateAuthority, link_authority
+from .pki.cert_manager.args import IssuanceArgs
+from .pki.issue import SERVER, Leaf
+from .reloads import checksums, reload_annotations
 from .resources import child_options
 from .trust import trust_bundle
 from .values.database import DatabaseLinkArgs, check_development
@@ -44,6 +48,8 @@ class DevelopmentPostgresArgs(TypedDict):
     """The CA of its server certificate, and the CA's generations."""
     leaf: NotRequired[LeafArgs]
     """Lifetime and key of its server certificate."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make the certificate; default: made here."""
     fixed_secret_names: NotRequired[bool]
     """Use the names `kong-postgres-password`, `kong-postgres-cert` and `kong-postgres-ca`; default: named by Pulumi."""
 
@@ -59,6 +65,8 @@ class DevelopmentPostgres(pulumi.ComponentResource):
 
     host: pulumi.Output[str]
     """Host name inside the cluster."""
+    authority: pulumi.Output[Mapping[str, Any]]
+    """`{"generations": [...], "issuing": ...}` of its CA, to be given back as the authority's `last_applied`."""
     password_secret_name: pulumi.Output[str]
     """Secret with the password under the key `password`."""
 
@@ -96,28 +104,30 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                 "checksum": change_marker(f"{name}-marker", password.result, child),
             },
         }
-        self.register_outputs({"host": self.host, "password_secret_name": self.password_secret_name})
+        self.register_outputs(
+            {"host": self.host, "authority": self.authority, "password_secret_name": self.password_secret_name}
+        )
 
     def _certificates(
         self, name: str, args: DevelopmentPostgresArgs, where: str, child: pulumi.ResourceOptions
     ) -> tuple[SecretRefArgs, TrustRefArgs]:
         """The server's pair, and what the control plane trusts."""
-        given: CertificateAuthorityArgs = {"common_name": "kong postgres"}
-        given |= args.get("authority") or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
+        given = link_authority("kong postgres", args.get("authority"), args.get("cert_manager"))
         authority = CertificateAuthority(f"{name}-ca", given, child)
         dns_names = names.service_dns_names(self._service_name, args["namespace"])
+        self.authority = authority.applied
         leaf = Leaf(self._service_name, [SERVER], dns_names, **(args.get("leaf") or {}))
-        pair = issue(f"{name}-cert", leaf, authority.signer, child)
         fixed = args.get("fixed_secret_names")
-        certificate = tls_secret(
+        certificate = issued_secret(
             f"{name}-cert",
+            leaf,
+            authority.signer,
             namespace=args["namespace"],
-            certificate_pem=pair.certificate_pem,
-            private_key_pem=pair.private_key_pem,
-            fixed_name=f"{self._service_name}-cert" if fixed else None,
+            fixed_name=None,
+            usual_name=f"{self._service_name}-cert" if fixed else None,
             what=where,
             opts=child,
-        )
+        ).ref
         trust = trust_bundle(
             f"{name}-trust",
             namespace=args["namespace"],
@@ -204,7 +214,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                 "namespace": args["namespace"],
                 "labels": self._labels(),
                 # The control plane waits for the database by itself; this program goes on.
-                "annotations": {"pulumi.com/skipAwait": "true"},
+                "annotations": {"pulumi.com/skipAwait": "true", **reload_annotations([certificate])},
             },
             spec={
                 "service_name": self._service_name,
@@ -214,7 +224,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                     # Postgres reads its certificate when it starts: a new one rolls the pod.
                     "metadata": {
                         "labels": self._labels(),
-                        "annotations": {"checksum/server-cert": certificate["checksum"]},
+                        "annotations": checksums({"server-cert": certificate}),
                     },
                     "spec": {
                         "automount_service_account_token": False,

@@ -16,9 +16,10 @@ from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs, check_pinned
 from .pki.signer import SignerArgs
+from .reloads import checksums, reload_annotations
 from .resources import child_options
 from .routes import PREFIX, ProtectedRouteArgs
-from .sample_tls import HTTPS_PORT, EchoTlsArgs, checksums, nginx_conf, nginx_container, nginx_volumes
+from .sample_tls import HTTPS_PORT, EchoTlsArgs, nginx_conf, nginx_container, nginx_volumes, read_at_start
 from .sample_tls import IMAGE as NGINX_IMAGE
 from .server_certificate import ProxyCertificate, ProxyCertificateArgs, check_hosts
 
@@ -134,10 +135,10 @@ class EchoSample(pulumi.ComponentResource):
             )
             pod["containers"] = [container, nginx_container(tls)]
             pod["volumes"] = nginx_volumes(tls, made.metadata.name)
-            template["metadata"] = {"labels": _LABELS, "annotations": checksums(tls)}
+            template["metadata"] = {"labels": _LABELS, "annotations": checksums(read_at_start(tls))}
         kubernetes.apps.v1.Deployment(
             self._name,
-            metadata=self._metadata(),
+            metadata=self._metadata(reload_annotations(list(read_at_start(tls).values())) if tls is not None else None),
             spec={
                 "replicas": 1,
                 "selector": {"match_labels": _LABELS},

@@ -98,7 +98,6 @@ def nginx_volumes(tls: EchoTlsArgs, conf_name: pulumi.Input[str]) -> list[dict[s
     ]
 
 
-def checksums(tls: EchoTlsArgs) -> dict[str, pulumi.Input[str]]:
-    """Pod annotations that change with what nginx reads when it starts."""
-    refs = {"checksum/echo-tls": tls["certificate"], "checksum/gateway-ca": tls["gateway_trust"]}
-    return {key: ref["checksum"] for key, ref in refs.items() if ref.get("checksum") is not None}
+def read_at_start(tls: EchoTlsArgs) -> dict[str, SecretRefArgs | TrustRefArgs]:
+    """What nginx reads when it starts, by role."""
+    return {"echo-tls": tls["certificate"], "gateway-ca": tls["gateway_trust"]}

@@ -17,10 +17,11 @@ from .args import SecretRefArgs
 from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
+from .issued import IssuedSecret, issued_secret
 from .objects import tls_secret
 from .outputs import mapped, public
 from .pki import checks, clock
-from .pki.issue import KEYS, SERVER, KeyPair, Leaf, issue
+from .pki.issue import KEYS, SERVER, KeyPair, Leaf
 from .pki.signer import SignerArgs, signer
 from .pki.x509 import certificates
 from .resources import child_options
@@ -60,11 +61,11 @@ class ProxyCertificate(pulumi.ComponentResource):
     secret_name: pulumi.Output[str]
     """The Secret."""
     certificate_pem: pulumi.Output[str]
-    """The certificate, with intermediates. Public."""
+    """The certificate, with intermediates; empty where cert-manager renews it. Public."""
     not_before: pulumi.Output[str]
-    """Start of its validity, RFC 3339."""
+    """Start of its validity, RFC 3339; empty where cert-manager renews it."""
     not_after: pulumi.Output[str]
-    """End of its validity, RFC 3339."""
+    """End of its validity, RFC 3339; likewise."""
 
     def __init__(self, name: str, args: ProxyCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Issue it, or take what is given."""
@@ -75,18 +76,12 @@ class ProxyCertificate(pulumi.ComponentResource):
         if found:
             raise InputError.of(found, f"{where}: the arguments can't be used:")
         child = child_options(self, opts)
-        pair = _issued(name, args, where, child) if args.get("authority") is not None else _given(args, where)
-        self.ref: SecretRefArgs = tls_secret(
-            name,
-            namespace=args["namespace"],
-            certificate_pem=pair.certificate_pem,
-            private_key_pem=pair.private_key_pem,
-            fixed_name=args.get("secret_name"),
-            what=f"{where}: secret_name",
-            opts=child,
-        )
+        made = _issued if args.get("authority") is not None else _taken
+        issued = made(name, args, where, child)
+        self.ref: SecretRefArgs = issued.ref
         self.secret_name = pulumi.Output.from_input(self.ref["name"])
-        self.certificate_pem, self.not_before, self.not_after = pair.certificate_pem, pair.not_before, pair.not_after
+        self.certificate_pem = issued.certificate_pem
+        self.not_before, self.not_after = issued.not_before, issued.not_after
         self.register_outputs(
             {
                 "secret_name": self.secret_name,
@@ -97,7 +92,7 @@ class ProxyCertificate(pulumi.ComponentResource):
         )
 
 
-def _issued(name: str, args: ProxyCertificateArgs, where: str, opts: pulumi.ResourceOptions) -> KeyPair:
+def _issued(name: str, args: ProxyCertificateArgs, where: str, opts: pulumi.ResourceOptions) -> IssuedSecret:
     hosts = sorted(set(args["hosts"]))
     leaf = Leaf(
         # Clients look at the alternative names alone (RFC 9525); a common name has room for 64 characters.
@@ -107,7 +102,29 @@ def _issued(name: str, args: ProxyCertificateArgs, where: str, opts: pulumi.Reso
         key=args.get("key") or "P-384",
         **(args.get("leaf") or {}),
     )
-    return issue(name, leaf, signer(args["authority"], f"{where}: authority"), opts)
+    return issued_secret(
+        name,
+        leaf,
+        signer(args["authority"], f"{where}: authority"),
+        namespace=args["namespace"],
+        fixed_name=args.get("secret_name"),
+        what=f"{where}: secret_name",
+        opts=opts,
+    )
+
+
+def _taken(name: str, args: ProxyCertificateArgs, where: str, opts: pulumi.ResourceOptions) -> IssuedSecret:
+    pair = _given(args, where)
+    ref = tls_secret(
+        name,
+        namespace=args["namespace"],
+        certificate_pem=pair.certificate_pem,
+        private_key_pem=pair.private_key_pem,
+        fixed_name=args.get("secret_name"),
+        what=f"{where}: secret_name",
+        opts=opts,
+    )
+    return IssuedSecret(ref, pair.certificate_pem, pair.not_before, pair.not_after)
 
 
 def _given(args: ProxyCertificateArgs, where: str) -> KeyPair:

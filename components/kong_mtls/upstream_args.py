@@ -6,6 +6,7 @@ from typing import TypedDict
 import pulumi
 from typing_extensions import NotRequired
 
+from .pki.cert_manager.args import IssuanceArgs
 from .service_annotations import UpstreamServiceArgs
 from .upstream_certificate import GatewayCertificateArgs, UpstreamCertificatesArgs
 
@@ -78,6 +79,8 @@ class UpstreamMtlsArgs(TypedDict):
     """Issue certificates for workloads from a CA made here, which is then trusted besides `trust`."""
     routes: NotRequired[Sequence[UpstreamRouteArgs]]
     """Ingresses and HTTPRoutes that lead to the Services."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make the CAs and certificates that are made here; default: in the stack's state."""
     ingress_class: NotRequired[str]
     """The class that the ingress controller serves; default `kong`."""
     edition: NotRequired[str]

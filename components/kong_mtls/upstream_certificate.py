@@ -15,11 +15,13 @@ from .args import SecretRefArgs
 from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
+from .issued import issued_secret
 from .outputs import together
-from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
-from .pki.issue import CLIENT, SERVER, Leaf, issue
+from .pki.authority import CertificateAuthority, link_authority
+from .pki.cert_manager.args import AuthorityIssuerArgs, IssuanceArgs
+from .pki.cert_manager.issuer import Issuer, check_leaf
+from .pki.issue import CLIENT, SERVER, KeyPair, Leaf, issue
 from .resources import child_options
-from .upstream_pair import pair_secret
 
 _DNS_NAME = re.compile(r"(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
@@ -43,6 +45,10 @@ class UpstreamAuthorityArgs(TypedDict):
     """`{"generations": [...], "issuing": ...}` as this stack last put out; a jump over a step is refused."""
     skip_steps: NotRequired[bool]
     """Allow a jump, for a CA that is stolen or has ended. Default false."""
+    issuers: NotRequired[Mapping[str, AuthorityIssuerArgs]]
+    """With cert-manager: issuers of your own that generations are, by their names; the others are made."""
+    kept_in_state: NotRequired[Sequence[str]]
+    """With cert-manager: generations from before it, whose keys stay in the state until they are dropped."""
 
 
 class GatewayCertificateArgs(TypedDict):
@@ -56,6 +62,8 @@ class GatewayCertificateArgs(TypedDict):
     """Its CA, which upstreams trust."""
     leaf: NotRequired[LeafArgs]
     """Its lifetime and key."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make the CA, and a pair in each namespace that needs one; default: made here, one pair."""
 
 
 class GatewayCertificate(pulumi.ComponentResource):
@@ -66,9 +74,9 @@ class GatewayCertificate(pulumi.ComponentResource):
     """
 
     certificate_pem: pulumi.Output[str]
-    """The certificate, with its intermediate where there is one. Public."""
+    """The certificate, with its intermediate where there is one; empty with cert-manager. Public."""
     private_key_pem: pulumi.Output[str]
-    """Its private key. Secret."""
+    """Its private key; empty with cert-manager. Secret."""
     trust_pem: pulumi.Output[str]
     """What upstreams trust: all generations of its CA. Public."""
     generations: pulumi.Output[Sequence[str]]
@@ -76,7 +84,7 @@ class GatewayCertificate(pulumi.ComponentResource):
     issuing: pulumi.Output[str]
     """The generation that has issued it."""
     not_after: pulumi.Output[str]
-    """End of its validity, RFC 3339."""
+    """End of its validity, RFC 3339; empty with cert-manager."""
 
     def __init__(self, name: str, args: GatewayCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the CA and the pair."""
@@ -87,11 +95,20 @@ class GatewayCertificate(pulumi.ComponentResource):
         common_name = args.get("common_name") or "kong-gateway"
         dns_names = args.get("dns_names", [common_name])
         _check_dns_names(dns_names, f"{where}: dns_names")
-        authority = _authority(f"{name}-ca", "kong gateway client", args.get("authority"), child)
-        leaf = Leaf(common_name=common_name, usages=[CLIENT], dns_names=dns_names, **(args.get("leaf") or {}))
-        self.pair = issue(name, leaf, authority.signer, child)
-        self.certificate_pem, self.private_key_pem = self.pair.certificate_pem, self.pair.private_key_pem
-        self.trust_pem, self.not_after = authority.trust_pem, self.pair.not_after
+        given = link_authority("kong gateway client", args.get("authority"), args.get("cert_manager"))
+        authority = CertificateAuthority(f"{name}-ca", given, child)
+        self.signer = authority.signer
+        self.leaf = Leaf(common_name=common_name, usages=[CLIENT], dns_names=dns_names, **(args.get("leaf") or {}))
+        self.pair: KeyPair | None = None
+        self.certificate_pem = self.not_after = pulumi.Output.from_input("")
+        self.private_key_pem = pulumi.Output.secret("")
+        if isinstance(self.signer, Issuer):
+            check_leaf(name, self.leaf)
+        else:
+            self.pair = issue(name, self.leaf, self.signer, child)
+            self.certificate_pem, self.private_key_pem = self.pair.certificate_pem, self.pair.private_key_pem
+            self.not_after = self.pair.not_after
+        self.trust_pem = authority.trust_pem
         self.generations = pulumi.Output.from_input(list(authority.generations.trusted))
         self.issuing = authority.issuing
         self.register_outputs(
@@ -129,6 +146,8 @@ class UpstreamCertificatesArgs(TypedDict):
     """Their CA, which the gateway trusts."""
     leaf: NotRequired[LeafArgs]
     """Lifetime and keys."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make them; default: made here."""
 
 
 class UpstreamCertificates(pulumi.ComponentResource):
@@ -153,7 +172,7 @@ class UpstreamCertificates(pulumi.ComponentResource):
     issuing: pulumi.Output[str]
     """The generation that issues."""
     not_after: pulumi.Output[Mapping[str, str]]
-    """End of each certificate's validity, RFC 3339, by `namespace/name`."""
+    """End of each certificate's validity, RFC 3339, by `namespace/name`; empty where cert-manager renews it."""
 
     def __init__(self, name: str, args: UpstreamCertificatesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the CA, the pairs and their Secrets."""
@@ -164,22 +183,24 @@ class UpstreamCertificates(pulumi.ComponentResource):
         if problems:
             raise InputError.of(problems, f"{where}: the arguments can't be used:")
         child = child_options(self, opts)
-        authority = _authority(f"{name}-ca", "kong upstreams", args.get("authority"), child)
+        given = link_authority("kong upstreams", args.get("authority"), args.get("cert_manager"))
+        authority = CertificateAuthority(f"{name}-ca", given, child)
         self.refs: dict[str, SecretRefArgs] = {}
         ends: dict[str, pulumi.Output[str]] = {}
         for service in args["services"]:
             key = f"{service['namespace']}/{service['name']}"
-            pair = issue(f"{name}-{_resource(service)}", _server_leaf(service, args), authority.signer, child)
-            self.refs[key] = pair_secret(
+            issued = issued_secret(
                 f"{name}-{_resource(service)}",
+                _server_leaf(service, args),
+                authority.signer,
                 namespace=service["namespace"],
-                pair=pair,
-                stem=f"{service['name']}-tls",
                 fixed_name=service.get("secret_name"),
                 what=f"{where}: {key}: secret_name",
+                stem=f"{service['name']}-tls",
                 opts=child,
             )
-            ends[key] = pair.not_after
+            self.refs[key] = issued.ref
+            ends[key] = issued.not_after
         self.roots = authority.roots
         self.secret_names = together({key: ref["name"] for key, ref in self.refs.items()})
         self.trust_pem, self.authorities = authority.trust_pem, authority.certificate_pems
@@ -232,11 +253,3 @@ def _check_dns_names(dns_names: Sequence[str], what: str) -> None:
     for dns_name in dns_names:
         if not _DNS_NAME.fullmatch(dns_name) or len(dns_name) > 253:
             raise InputError(f"{what}: {dns_name!r} is no DNS name; allowed: lower-case names such as echo.example.com")
-
-
-def _authority(
-    name: str, common_name: str, given: UpstreamAuthorityArgs | None, opts: pulumi.ResourceOptions
-) -> CertificateAuthority:
-    arguments: CertificateAuthorityArgs = {"common_name": common_name}
-    arguments |= given or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
-    return CertificateAuthority(name, arguments, opts)

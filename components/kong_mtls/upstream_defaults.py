@@ -1,17 +1,21 @@
 """What data planes go by towards Services that have no settings of their own: trust and pair, where they are "
 "mounted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import pulumi
 from typing_extensions import NotRequired
 
 from .args import SecretRefArgs, TrustRefArgs
+from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs
+from .issued import issued_secret
 from .objects import tls_secret
 from .outputs import together
+from .pki.issue import CLIENT, Leaf
+from .pki.signer import SignerArgs, signer
 from .resources import child_options
 from .trust import trust_bundle
 from .upstream_pair import given_client_pair
@@ -19,6 +23,19 @@ from .values.upstream import UpstreamDefaultsArgs
 
 TRUST = "kong-upstream-ca"
 CLIENT_SECRET = "kong-upstream-client-cert"  # noqa: S105  # the name of a Secret
+
+
+class IssuedPairArgs(TypedDict):
+    """A client pair of the gateway's, issued in every namespace that needs one."""
+
+    authority: SignerArgs
+    """Who issues."""
+    common_name: str
+    """By which upstreams know the gateway."""
+    dns_names: NotRequired[Sequence[str]]
+    """Subject alternative names; default none."""
+    leaf: NotRequired[LeafArgs]
+    """Lifetime and key."""
 
 
 class CommonUpstreamArgs(TypedDict):
@@ -32,6 +49,8 @@ class CommonUpstreamArgs(TypedDict):
     """A certificate to show them, followed by its intermediates, in PEM."""
     private_key_pem: NotRequired[pulumi.Input[str]]
     """Its private key. Secret."""
+    issue: NotRequired[IssuedPairArgs]
+    """Instead: a certificate issued in every data plane's namespace."""
     existing_secret: NotRequired[str]
     """Instead: a TLS Secret of this name that exists in every data plane's namespace. It is never read."""
     verify: NotRequired[bool]
@@ -62,8 +81,9 @@ def common_problems(upstream: CommonUpstreamArgs) -> list[str]:
     pair = [field for field in ("certificate_pem", "private_key_pem") if upstream.get(field) is not None]
     if len(pair) == 1:
         found.append(f"upstream: {pair[0]} alone is half a pair; give certificate_pem and private_key_pem")
-    if pair and upstream.get("existing_secret"):
-        found.append(f"upstream: existing_secret and {pair[0]} exclude each other")
+    sources = [*(field for field in ("existing_secret", "issue") if upstream.get(field)), *pair[:1]]
+    if len(sources) > 1:
+        found.append(f"upstream: {' and '.join(sources)} exclude each other")
     if upstream.get("trust_pem") is not None and upstream.get("trust_config_map"):
         found.append("upstream: trust_pem and trust_config_map exclude each other")
     return found
@@ -87,7 +107,7 @@ def defaults_with(
 def planned(upstream: CommonUpstreamArgs) -> UpstreamDefaultsArgs:
     """The settings with stand-ins for what is mounted, to be judged before anything is made."""
     has_trust = upstream.get("trust_pem") is not None or upstream.get("trust_config_map")
-    has_pair = upstream.get("certificate_pem") is not None or upstream.get("existing_secret")
+    has_pair = any(upstream.get(field) is not None for field in ("certificate_pem", "issue", "existing_secret"))
     return defaults_with(
         upstream, {"name": TRUST} if has_trust else None, {"name": CLIENT_SECRET} if has_pair else None
     )
@@ -134,6 +154,10 @@ class UpstreamDefaults(pulumi.ComponentResource):
                 )
             if upstream.get("existing_secret"):
                 pairs[key] = {"name": upstream["existing_secret"]}
+            elif upstream.get("issue") is not None:
+                pairs[key] = _issued(
+                    f"{name}-{key}", upstream["issue"], namespace=namespace, fixed=fixed, where=where, opts=child
+                )
             elif pair is not None:
                 pairs[key] = tls_secret(
                     f"{name}-{key}",
@@ -148,3 +172,25 @@ class UpstreamDefaults(pulumi.ComponentResource):
         self.trust_names = together({key: ref["name"] for key, ref in trusts.items()})
         self.secret_names = together({key: ref["name"] for key, ref in pairs.items()})
         self.register_outputs({"trust_names": self.trust_names, "secret_names": self.secret_names})
+
+
+def _issued(
+    name: str,
+    given: IssuedPairArgs,
+    *,
+    namespace: pulumi.Input[str],
+    fixed: bool,
+    where: str,
+    opts: pulumi.ResourceOptions,
+) -> SecretRefArgs:
+    leaf = Leaf(given["common_name"], [CLIENT], list(given.get("dns_names") or ()), **(given.get("leaf") or {}))
+    return issued_secret(
+        name,
+        leaf,
+        signer(given["authority"], f"{where}: upstream.issue.authority"),
+        namespace=namespace,
+        fixed_name=None,
+        usual_name=CLIENT_SECRET if fixed else None,
+        what=where,
+        opts=opts,
+    ).ref

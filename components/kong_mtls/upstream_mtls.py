@@ -12,11 +12,13 @@ from .args import TrustRefArgs
 from .claims import claim
 from .errors import InputError
 from .inputs import check_inputs
+from .issued import issued_secret
 from .kong_objects import INGRESS_CLASS, ca_object, check_authority
-from .objects import check_name
+from .objects import check_name, pair_secret
 from .outputs import checked, digest, mapped, public, together
 from .patches import Patches
 from .pki.authority import bundle
+from .pki.cert_manager.args import with_issuance
 from .pki.issue import KeyPair
 from .resources import child_options
 from .service_annotations import PREFIX, Common, key_of, service_annotations
@@ -24,7 +26,7 @@ from .trust import KEY
 from .upstream_args import ClientPairArgs, UpstreamMtlsArgs, UpstreamTrustArgs
 from .upstream_certificate import GatewayCertificate, UpstreamCertificates
 from .upstream_checks import namespaces_of, plain_authorities, problems, unverified
-from .upstream_pair import given_client_pair, pair_secret
+from .upstream_pair import given_client_pair
 
 GATEWAY_TRUST = "kong-gateway-ca"
 
@@ -99,7 +101,8 @@ class UpstreamMtls(pulumi.ComponentResource):
             return given_client_pair(
                 given["certificate_pem"], given["private_key_pem"], f"{self._where}: client_certificate"
             )
-        self._gateway = GatewayCertificate(f"{self._prefix}-gateway", given.get("issue") or {}, self._options)
+        issue = with_issuance(given.get("issue"), self._args.get("cert_manager"))
+        self._gateway = GatewayCertificate(f"{self._prefix}-gateway", issue, self._options)
         self._note("gateway", self._gateway)
         return self._gateway.pair
 
@@ -107,7 +110,8 @@ class UpstreamMtls(pulumi.ComponentResource):
         given = self._args.get("server_certificates")
         if given is None:
             return None
-        made = UpstreamCertificates(f"{self._prefix}-servers", given, self._options)
+        arguments = with_issuance(given, self._args.get("cert_manager"))
+        made = UpstreamCertificates(f"{self._prefix}-servers", arguments, self._options)
         self._note("servers", made)
         return made
 
@@ -120,7 +124,7 @@ class UpstreamMtls(pulumi.ComponentResource):
         if given.get("existing_secret"):
             return dict.fromkeys(namespaces, given["existing_secret"])
         if self.pair is None:
-            return {}
+            return {} if self._gateway is None else self._client_certificates(self._gateway, namespaces)
         return {
             namespace: pair_secret(
                 f"{self._prefix}-{namespace}",
@@ -131,6 +135,23 @@ class UpstreamMtls(pulumi.ComponentResource):
                 what=f"{self._where}: client_certificate.secret_name",
                 opts=self._options,
             )["name"]
+            for namespace in namespaces
+        }
+
+    def _client_certificates(self, gateway: GatewayCertificate, namespaces: list[str]) -> dict[str, pulumi.Input[str]]:
+        """A pair for each namespace, where the CA signs in the cluster: keys are never copied."""
+        given: ClientPairArgs = self._args.get("client_certificate") or {}
+        return {
+            namespace: issued_secret(
+                f"{self._prefix}-{namespace}",
+                gateway.leaf,
+                gateway.signer,
+                namespace=namespace,
+                fixed_name=given.get("secret_name"),
+                what=f"{self._where}: client_certificate.secret_name",
+                stem=self._prefix,
+                opts=self._options,
+            ).ref["name"]
             for namespace in namespaces
         }
 

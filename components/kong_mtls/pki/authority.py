@@ -1,4 +1,4 @@
-"""Certificate authorities made by pulumi-tls, in immutable generations."""
+"""Certificate authorities in immutable generations, made by pulumi-tls or by cert-manager."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,13 @@ from ..errors import InputError
 from ..inputs import check_inputs
 from ..outputs import public
 from ..resources import child_options
+from .cert_manager import objects
+from .cert_manager.args import AuthorityIssuerArgs, IssuanceArgs, issuance, issuer_problems
+from .cert_manager.declare import declared
+from .cert_manager.generation import Asked, Maker, given_generation
+from .cert_manager.issuer import Issuer
 from .generations import applied, generations, step_problems
-from .issue import Signer, ask_for_successor, private_key
+from .issue import KEYS, Signer, ask_for_successor, private_key
 
 DAY_HOURS = 24
 VALIDITY_HOURS = 3650 * DAY_HOURS
@@ -58,20 +63,28 @@ class CertificateAuthorityArgs(TypedDict):
     intermediate: NotRequired[bool]
     """Issue from an intermediate CA below the root; default false. Peers trust the root, and leaves carry the
     intermediate along."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """Have cert-manager make it, so that its key never leaves the cluster; default: made here, its key in the state."""
+    issuers: NotRequired[Mapping[str, AuthorityIssuerArgs]]
+    """With `cert_manager`: issuers of your own that generations are, by their names; the others are made."""
+    kept_in_state: NotRequired[Sequence[str]]
+    """With `cert_manager`: generations from before it, whose keys stay in the state until they are dropped, so that a
+    deployment moves over as in a rotation."""
 
 
 @dataclass(frozen=True)
 class _Generation:
     root_pem: pulumi.Output[str]
     not_after: pulumi.Output[str]
-    signer: Signer
+    signer: Signer | Issuer
 
 
 class CertificateAuthority(pulumi.ComponentResource):
     """A CA whose generations are all trusted and one of which issues.
 
     A rotation is three changes of `generations` and `issuing`, each with an update of its own that all peers pick up:
-    add a generation, issue from it, drop the old one. Private keys are kept, encrypted, in the stack's state.
+    add a generation, issue from it, drop the old one. Private keys are kept, encrypted, in the stack's state; with
+    `cert_manager` they are in the cluster alone.
 
     Raises:
         InputError: generations out of order, an unknown key, or lifetimes that can't work.
@@ -85,6 +98,8 @@ class CertificateAuthority(pulumi.ComponentResource):
     """End of each generation, RFC 3339."""
     issuing: pulumi.Output[str]
     """The generation that issues."""
+    applied: pulumi.Output[Mapping[str, Any]]
+    """`{"generations": [...], "issuing": ...}`, to be given back as `last_applied`."""
 
     def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the generations."""
@@ -100,7 +115,15 @@ class CertificateAuthority(pulumi.ComponentResource):
                 f"{args.get('validity_hours', VALIDITY_HOURS)}: a generation would be due for replacement from birth"
             )
         self._allowed = self._allowed_step(where)
-        made = {generation: self._make(name, generation) for generation in self.generations.trusted}
+        in_cluster = args.get("cert_manager")
+        for field in ("issuers", "kept_in_state"):
+            if in_cluster is None and args.get(field):
+                raise InputError(f"{where}: {field} is for cert-manager; it needs cert_manager")
+        made = (
+            {generation: self._make(name, generation) for generation in self.generations.trusted}
+            if in_cluster is None
+            else self._in_cluster(name, in_cluster, where)
+        )
         self.signer = made[self.generations.issuing].signer
         self.intermediates = 1 if args.get("intermediate") else 0
         self.roots = {generation: one.root_pem for generation, one in made.items()}
@@ -108,12 +131,15 @@ class CertificateAuthority(pulumi.ComponentResource):
         self.certificate_pems = pulumi.Output.all(**self.roots)
         self.not_after = pulumi.Output.all(**{generation: one.not_after for generation, one in made.items()})
         self.issuing = pulumi.Output.from_input(self.generations.issuing)
+        trusted = list(self.generations.trusted)
+        self.applied = pulumi.Output.all(generations=trusted, issuing=self.issuing)
         self.register_outputs(
             {
                 "trust_pem": self.trust_pem,
                 "certificate_pems": self.certificate_pems,
                 "not_after": self.not_after,
                 "issuing": self.issuing,
+                "applied": self.applied,
             }
         )
 
@@ -129,6 +155,43 @@ class CertificateAuthority(pulumi.ComponentResource):
                 raise InputError("; ".join(problems))
 
         return pulumi.Output.from_input(last).apply(check)
+
+    def _in_cluster(self, name: str, given: IssuanceArgs, where: str) -> dict[str, _Generation]:
+        """The generations as cert-manager makes them, or as issuers of the user's own are."""
+        args, settings = self._args, issuance(given, f"{where}: cert_manager")
+        issuers = args.get("issuers") or {}
+        key = args.get("key") or "P-384"
+        kept = args.get("kept_in_state") or ()
+        problems = issuer_problems(issuers, kept, self.generations.trusted, where)
+        if key not in KEYS:
+            problems.append(f"{where}: key {key!r} is not known; allowed: {', '.join(KEYS)}")
+        if problems:
+            raise InputError("; ".join(problems))
+        asked = Asked(
+            args["common_name"],
+            {field: args[field] for field in _SUBJECT if args.get(field)},  # type: ignore[literal-required]
+            key,
+            args.get("validity_hours", VALIDITY_HOURS),
+            bool(args.get("intermediate")),
+        )
+        made: dict[str, _Generation] = {}
+        maker = None
+        if any(generation not in issuers and generation not in kept for generation in self.generations.trusted):
+            bootstrap = objects.self_signed_issuer(f"{settings.prefix}-{name}-self-signed", after=self._allowed)
+            self_signed = declared(f"{name}-self-signed", bootstrap, settings, self._options)
+            maker = Maker(name, asked, self_signed, settings, self._options)
+        for generation in self.generations.trusted:
+            if generation in kept:
+                made[generation] = self._make(name, generation)
+                continue
+            one = (
+                given_generation(generation, issuers[generation], settings, where, self._allowed)
+                if maker is None or generation in issuers
+                else maker.make(generation)
+            )
+            ask_for_successor(one.signer.name, one.not_after, self._successor)
+            made[generation] = _Generation(one.root_pem, one.not_after, one.signer)
+        return made
 
     def _subject(self, generation: str, suffix: str = "") -> tls.SelfSignedCertSubjectArgsDict:
         subject: tls.SelfSignedCertSubjectArgsDict = {
@@ -205,6 +268,17 @@ class CertificateAuthority(pulumi.ComponentResource):
             pem,
             public(certificate.validity_end_time),
         )
+
+
+def link_authority(
+    common_name: str, given: Mapping[str, Any] | None, cert_manager: IssuanceArgs | None
+) -> CertificateAuthorityArgs:
+    """A link's own CA from the fields that its component lets through."""
+    args: CertificateAuthorityArgs = {"common_name": common_name}
+    if cert_manager is not None:
+        args["cert_manager"] = cert_manager
+    args |= given or {}  # type: ignore[typeddict-item]  # its fields are among the CA's
+    return args
 
 
 def bundle(pems: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A CA that issues, given as texts: so that it can come from another component, another stack or a file."""
+"""A CA that issues, given as texts or by reference: so that it can come from another component, stack or file."""
 
 from typing import Any, TypedDict
 
@@ -9,54 +9,102 @@ from ..errors import InputError
 from ..outputs import checked, mapped, public
 from . import checks, clock
 from .authority import CertificateAuthority
+from .cert_manager import objects
+from .cert_manager.args import IssuanceArgs, IssuerRefArgs, issuance
+from .cert_manager.issuer import Issuer
 from .issue import Signer
 from .x509 import Facts, certificates
 
 
 class SignerArgs(TypedDict):
-    """The certificate and key of a CA."""
+    """A CA that issues: its certificate and key, or an issuer of cert-manager's."""
 
-    certificate_pem: pulumi.Input[str]
-    """Its certificate, in PEM."""
-    private_key_pem: pulumi.Input[str]
-    """Its private key, in PEM without passphrase. Secret."""
+    certificate_pem: NotRequired[pulumi.Input[str]]
+    """Its certificate, in PEM. With `issuer` it is only asked for its end, and may be left out."""
+    private_key_pem: NotRequired[pulumi.Input[str]]
+    """Its private key, in PEM without passphrase. Secret. Not with `issuer`."""
     name: NotRequired[str]
     """How messages name it."""
     intermediates_pem: NotRequired[pulumi.Input[str]]
     """What a certificate from it must carry along for its peer to reach a trusted root: the CA's own certificate and
-    those above it, where it isn't a root; default none."""
+    those above it, where it isn't a root; default none. Not with `issuer`, which knows."""
+    issuer: NotRequired[IssuerRefArgs]
+    """An issuer of cert-manager's: keys are made in the cluster and stay there."""
+    cert_manager: NotRequired[IssuanceArgs]
+    """With `issuer`: how certificates are asked for."""
 
 
 def signer_args(authority: CertificateAuthority) -> SignerArgs:
     """The generation of a CA that issues."""
+    return args_of(authority.signer)
+
+
+def args_of(issuing: Signer | Issuer) -> SignerArgs:
+    """What issues, as arguments of another component."""
+    if isinstance(issuing, Issuer):
+        reference: IssuerRefArgs = {
+            "name": issuing.reference["name"],
+            "kind": issuing.reference["kind"],
+            "group": issuing.reference["group"],
+        }
+        found: SignerArgs = {"name": issuing.name, "issuer": reference, "cert_manager": issuing.issuance.args()}
+        if issuing.certificate_pem is not None:
+            found["certificate_pem"] = issuing.certificate_pem
+        return found
     return {
-        "certificate_pem": authority.signer.certificate_pem,
-        "private_key_pem": authority.signer.private_key_pem,
-        "name": authority.signer.name,
-        "intermediates_pem": authority.signer.intermediates_pem,
+        "certificate_pem": issuing.certificate_pem,
+        "private_key_pem": issuing.private_key_pem,
+        "name": issuing.name,
+        "intermediates_pem": issuing.intermediates_pem,
     }
 
 
-def signer(given: SignerArgs, where: str) -> Signer:
+def signer(given: SignerArgs, where: str) -> Signer | Issuer:
     """What issues; checked at once where it is known, else when the engine knows it.
 
     Raises:
-        InputError: no CA, one that has ended, or a key of another certificate.
+        InputError: no CA, one that has ended, a key of another certificate, or something beside an issuer.
     """
+    if given.get("issuer") is not None:
+        return _issuer(given, where)
+    missing = [field for field in ("certificate_pem", "private_key_pem") if given.get(field) is None]
+    if missing:
+        raise InputError(f"{where}: {' and '.join(missing)} is missing; give both, or issuer")
+    if given.get("cert_manager") is not None:
+        raise InputError(f"{where}: cert_manager is only used with issuer")
     key = given["private_key_pem"]
 
     def check(pem: str) -> None:
         check_signer(pem, key if isinstance(key, str) else None, where)
 
     pem = checked(public(given["certificate_pem"]), check)
-    not_after = mapped(pem, lambda text: _one(text, where).not_after.strftime("%Y-%m-%dT%H:%M:%SZ"))
     return Signer(
         given.get("name") or where,
         pulumi.Output.from_input(pem),
         pulumi.Output.secret(_of(pem, key, where)),
         pulumi.Output.from_input(public(given.get("intermediates_pem") or "")),
-        pulumi.Output.from_input(not_after),
+        pulumi.Output.from_input(_end(pem, where)),
     )
+
+
+def _issuer(given: SignerArgs, where: str) -> Issuer:
+    unused = [field for field in ("private_key_pem", "intermediates_pem") if given.get(field) is not None]
+    if unused:
+        raise InputError(f"{where}: {' and '.join(unused)} is not used with issuer, which keeps its key to itself")
+    reference, pem = given["issuer"], given.get("certificate_pem")
+    return Issuer(
+        given.get("name") or where,
+        objects.issuer_ref(
+            reference["name"], reference.get("kind") or "ClusterIssuer", reference.get("group") or objects.GROUP
+        ),
+        issuance(given.get("cert_manager") or {}, f"{where}: cert_manager"),
+        pulumi.Output.from_input("" if pem is None else _end(public(pem), where)),
+        pem,
+    )
+
+
+def _end(pem: Any, where: str) -> Any:
+    return mapped(pem, lambda text: _one(text, where).not_after.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def check_signer(certificate_pem: str, private_key_pem: str | None, where: str) -> Facts:

@@ -11,6 +11,7 @@ from .. import names
 from ..args import ClusterLinkArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs, TrustRefArgs
 from ..errors import InputError
 from ..inputs import choice
+from ..reloads import reload_annotations
 
 EDITIONS = ("enterprise", "oss")
 CLUSTER_MODES = ("shared", "pki", "pki_check_cn")
@@ -47,6 +48,7 @@ class Files:
     config_maps: list[dict[str, Any]] = field(default_factory=list)
     checksums: dict[str, pulumi.Input[str]] = field(default_factory=dict)
     existing: list[str] = field(default_factory=list)
+    reloaded: list[SecretRefArgs | TrustRefArgs] = field(default_factory=list)
 
     def secret(self, ref: SecretRefArgs, role: str) -> pulumi.Input[str]:
         """Mount a Secret, and return its name for ``names.secret_path``."""
@@ -88,6 +90,8 @@ class Files:
         checksum = ref.get("checksum")
         if checksum is not None:
             self.checksums[f"checksum/{role}"] = checksum
+        elif ref.get("renewal") is not None:
+            self.reloaded.append(ref)
         elif isinstance(ref["name"], str) and ref["name"] not in self.existing:
             self.existing.append(ref["name"])
 
@@ -102,9 +106,12 @@ class Files:
             mounts["secretVolumes"] = list(self.secrets)
         if self.config_maps:
             mounts["extraConfigMaps"] = list(self.config_maps)
+        annotations = reload_annotations(self.reloaded)
         if self.existing:
             # Nothing here makes them, and nothing here knows their content: whoever judges the files is told so.
-            mounts["deploymentAnnotations"] = {EXISTING: ",".join(self.existing)}
+            annotations[EXISTING] = ",".join(self.existing)
+        if annotations:
+            mounts["deploymentAnnotations"] = annotations
         return mounts
 
 
