@@ -4,20 +4,38 @@ from typing import Any
 
 import pulumi
 
-from kong_mtls import CertificateAuthority, ClientCa, ClientMtls, EchoSample
+from kong_mtls import CertificateAuthority, ClientCa, ClientMtls, EchoSample, KongHybrid
 from settings.client import ClientSettings
 
 
-def make_callers(clients: ClientSettings, server_ca: CertificateAuthority) -> ClientCa | None:
+def make_callers(
+    clients: ClientSettings, server_ca: CertificateAuthority, opts: pulumi.ResourceOptions | None
+) -> ClientCa | None:
     """Whom client certificates must come from; None where no client needs one.
 
     Args:
         clients: the settings.
         server_ca: the CA of the gateway's own certificates, which callers get with theirs.
+        opts: what it waits for.
     """
     if clients.callers is None:
         return None
-    return ClientCa("callers", {**clients.callers, "server_trust_pem": server_ca.trust_pem})
+    return ClientCa("callers", {**clients.callers, "server_trust_pem": server_ca.trust_pem}, opts)
+
+
+def applied(server_ca: CertificateAuthority, callers: ClientCa | None, kong: KongHybrid) -> pulumi.Output[Any]:
+    """Generations of the CAs as applied, which the next step of a rotation needs to know.
+
+    Args:
+        server_ca: the CA of the gateway's own certificates.
+        callers: CAs of client certificates.
+        kong: the deployment.
+    """
+    own: dict[str, Any] = {"server": server_ca.applied}
+    if callers is not None and callers.authority is not None:
+        own["callers"] = callers.authority.applied
+    both = pulumi.Output.all(own, kong.authorities)
+    return both.apply(lambda links: {**links[0], **links[1]})
 
 
 def protect(clients: ClientSettings, callers: ClientCa, echo: EchoSample | None, after: pulumi.Resource) -> None:

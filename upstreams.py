@@ -22,18 +22,19 @@ class Upstreams:
     namespace: kubernetes.core.v1.Namespace | None = None
 
 
-def make_upstreams(upstream: UpstreamSettings) -> Upstreams:
+def make_upstreams(upstream: UpstreamSettings, opts: pulumi.ResourceOptions | None) -> Upstreams:
     """The link to upstreams.
 
     Args:
         upstream: the settings.
+        opts: what it waits for.
     """
     if upstream.mtls is None:
         return Upstreams()
     if upstream.echo_namespace is None:
-        return Upstreams(UpstreamMtls("upstream", upstream.mtls))
+        return Upstreams(UpstreamMtls("upstream", upstream.mtls, opts))
     namespace = kubernetes.core.v1.Namespace("echo", metadata={"name": upstream.echo_namespace})
-    after = pulumi.ResourceOptions(depends_on=[namespace])
+    after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[namespace]))
     return Upstreams(UpstreamMtls("upstream", upstream.mtls, after), namespace)
 
 

@@ -20,15 +20,26 @@ from kong_mtls.cluster_certificate import check_given
 from kong_mtls.cluster_existing import end_problems, trust_problems
 from kong_mtls.hybrid_checks import problems, server_names
 from kong_mtls.license import check_license, read_license
+from kong_mtls.pki.cert_manager.separation import issuers_problems, separation_problems
 from kong_mtls.pki.issue import CLIENT, SERVER
 
-from . import client, hybrid, model
+from . import cert_manager, client, hybrid, model
+from .cert_manager import PULUMI, CertManagerSettings, cert_manager_settings
 from .client import with_clients
-from .references import connect, connect_upstream
+from .references import connect, connect_clients, connect_upstream
 from .upstream import SECTIONS as UPSTREAM_SECTIONS
 from .upstream import UpstreamSettings, in_section, upstream_settings, with_upstreams
 
-__all__ = ["Settings", "camel", "connect", "connect_upstream", "load", "with_clients", "with_upstreams"]
+__all__ = [
+    "Settings",
+    "camel",
+    "connect",
+    "connect_clients",
+    "connect_upstream",
+    "load",
+    "with_clients",
+    "with_upstreams",
+]
 
 PROJECT = "kong-mtls"
 HOURS = 24
@@ -45,11 +56,13 @@ _HYBRID: dict[str, Any] = {
     "admin": hybrid.Admin,
     "networkPolicies": hybrid.NetworkPolicies,
 }
-_SECTIONS: dict[str, Any] = {**_HYBRID, **client.SECTIONS, **UPSTREAM_SECTIONS}
+_SECTIONS: dict[str, Any] = {**_HYBRID, **client.SECTIONS, **UPSTREAM_SECTIONS, **cert_manager.SECTIONS}
 _SPELLINGS = {name: spelling for shape in _SECTIONS.values() for name, spelling in model.spellings(shape).items()}
 _SPELLINGS |= {re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", key): key for key in _SECTIONS}
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _REHEARSAL = "rehearsal"
+_ISSUER = "issuer"
+_TEXTS = ("edition", _ISSUER, _REHEARSAL)
 _PLACEHOLDER = json.dumps({"license": {"payload": {"customer": "placeholder: no licence is set"}, "version": "1"}})
 
 
@@ -61,12 +74,14 @@ class Settings:
         hybrid: arguments of the deployment.
         clients: what the link to clients needs.
         upstream: what the link to upstreams needs.
+        cert_manager: what is needed of cert-manager.
         warnings: what to tell the user on every run.
     """
 
     hybrid: KongHybridArgs
     clients: client.ClientSettings
     upstream: UpstreamSettings
+    cert_manager: CertManagerSettings
     warnings: list[str] = field(default_factory=list)
 
 
@@ -91,17 +106,55 @@ def load() -> Settings:
         {_snake(key): value for key, value in plain.items() if key in _HYBRID} | {"fixed_secret_names": True},
     )
     judged: list[str] = []
+    issuer = cert_manager_settings(plain, given.get(_ISSUER, PULUMI), _workloads(plain), judged)
+    if issuer.issuance is not None:
+        arguments["cert_manager"] = issuer.issuance
     clients = client.client_settings(plain, arguments, judged, warnings)
     upstream = upstream_settings(plain, arguments, judged)
     deployment = with_upstreams(client.judged_with_clients(arguments, clients), upstream)
     judged += [in_section(problem) for problem in problems(deployment)]
+    judged += _separation(plain)
     # That the licence is missing is said once, with both ways out.
     said = "license:" if any(problem.startswith(f"{PROJECT}:license:") for problem in found) else "(nothing)"
     found += [_in_config(problem) for problem in judged if not problem.startswith(said)]
     if found:
         raise _error(found)
     wrapped = cast("KongHybridArgs", _wrapped(_with_secret_values(arguments)))
-    return Settings(wrapped, clients, replace(upstream, mtls=_wrapped(upstream.mtls)), warnings)
+    return Settings(wrapped, clients, replace(upstream, mtls=_wrapped(upstream.mtls)), issuer, warnings)
+
+
+def _workloads(plain: Mapping[str, Any]) -> list[str]:
+    """Namespaces of workloads that read certificates when they start."""
+    planes = plain.get("dataPlanes") or [{}]
+    places = [(plain.get("controlPlane") or {}).get("namespace") or "kong"]
+    places += [plane.get("namespace") or "kong-dp" for plane in planes]
+    sample = plain.get("sample") or {}
+    places += [sample.get("namespace") or "echo"] if sample.get("tls") else []
+    return list(dict.fromkeys(places))
+
+
+def _separation(plain: Mapping[str, Any]) -> list[str]:
+    """Issuers of the user's own, over all links; those of the deployment alone are judged with it."""
+    upstream = plain.get("upstreamMtls") or {}
+    issue = (upstream.get("client_certificate") or {}).get("issue")
+    own = {
+        "cluster": plain.get("cluster"),
+        "admin": plain.get("admin"),
+        "database.development": (plain.get("database") or {}).get("development"),
+    }
+    others = {
+        "server_certificates": plain.get("serverCertificates"),
+        "upstream_mtls.client_certificate.issue": issue,
+        "upstream_mtls.server_certificates": upstream.get("server_certificates"),
+    }
+    callers = ((plain.get("clientMtls") or {}).get("ca") or {}).get("generate") or {}
+    authorities = {where: (given or {}).get("authority") or {} for where, given in {**own, **others}.items()}
+    authorities["client_mtls.ca.generate"] = callers
+    known = set(separation_problems({where: authorities[where] for where in own}))
+    found = [problem for problem in separation_problems(authorities) if problem not in known]
+    for where in (*others, "client_mtls.ca.generate"):
+        found += issuers_problems(authorities[where].get("issuers") or {}, f"{where}.authority")
+    return found
 
 
 def _error(found: list[str]) -> InputError:
@@ -117,9 +170,9 @@ def _read() -> tuple[dict[str, Any], list[str]]:
         project, _, key = full_key.partition(":")
         if project != PROJECT:
             continue
-        if key not in _SECTIONS and key != _REHEARSAL:
-            found.append(f"{full_key}: unknown key; allowed: {', '.join(_SECTIONS)}")
-        elif key in ("edition", _REHEARSAL):
+        if key not in _SECTIONS and key not in _TEXTS:
+            found.append(f"{full_key}: unknown key; allowed: {', '.join(sorted([*_SECTIONS, _ISSUER]))}")
+        elif key in _TEXTS:
             values[key] = text
         else:
             try:

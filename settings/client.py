@@ -7,19 +7,21 @@ from typing import Any, Literal, cast
 
 from pydantic import Field
 
-from kong_mtls import InputError, KongHybridArgs
+from kong_mtls import InputError, IssuanceArgs, KongHybridArgs
 from kong_mtls.client_ca import ClientCa, ClientCaArgs
 from kong_mtls.client_mtls import OF_PLUGIN, ClientMtlsArgs, problems
 from kong_mtls.cluster_checks import authority_problems
 from kong_mtls.hybrid_args import HybridServerCertificatesArgs
 from kong_mtls.hybrid_checks import data_planes
 from kong_mtls.pki.authority import CertificateAuthority, CertificateAuthorityArgs
+from kong_mtls.pki.cert_manager.args import with_issuance
 from kong_mtls.pki.signer import SignerArgs, signer_args
 from kong_mtls.routes import ProtectedRouteArgs
 from kong_mtls.sample import EchoSampleArgs
 from kong_mtls.sample import problems as sample_problems
 from kong_mtls.values.pods import gateway_version
 
+from .cert_manager import AuthorityIssuer
 from .hybrid import Leaf
 from .model import Model, in_hours
 
@@ -41,6 +43,9 @@ class Authority(Model):
     validity_days: int | None = Field(default=None, ge=1, le=36500)
     successor_days: int | None = Field(default=None, ge=1, le=36500)
     intermediate: bool | None = None
+    skip_steps: bool | None = None
+    issuers: dict[str, AuthorityIssuer] | None = None
+    kept_in_state: list[str] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """As given, lifetimes in hours."""
@@ -211,7 +216,8 @@ def client_settings(
         warnings: what to tell the user on every run is added to it.
     """
     servers = plain.get("serverCertificates") or {}
-    authority: Any = {"common_name": "kong gateway server", **(servers.get("authority") or {})}
+    issuance = hybrid.get("cert_manager")
+    authority: Any = with_issuance({"common_name": "kong gateway server", **(servers.get("authority") or {})}, issuance)
     leaf: Any = servers.get("leaf") or {}
     found += authority_problems(authority, leaf, "server_certificates")
     sample = _sample(plain.get("sample") or {}, found)
@@ -221,7 +227,7 @@ def client_settings(
             found.append("sample: needs client_mtls: without it, whoever finds its route may use it")
         return ClientSettings(authority, servers.get("leaf") or {})
     _fall_back(given, hybrid.get("edition") or "enterprise", warnings)
-    callers = _callers(given, found)
+    callers = _callers(given, issuance, found)
     mtls = _mtls(given, hybrid)
     judged: Any = {**mtls, "ca": callers}
     if sample is not None:
@@ -261,10 +267,10 @@ def _sample(given: dict[str, Any], found: list[str]) -> EchoSampleArgs | None:
     return sample
 
 
-def _callers(given: dict[str, Any], found: list[str]) -> ClientCaArgs:
+def _callers(given: dict[str, Any], issuance: IssuanceArgs | None, found: list[str]) -> ClientCaArgs:
     callers: dict[str, Any] = dict(given.pop("ca", {}))
     if callers.get("generate") is not None:
-        callers["generate"] = {"common_name": "kong callers", **callers["generate"]}
+        callers["generate"] = with_issuance({"common_name": "kong callers", **callers["generate"]}, issuance)
     callers["given"] = [_read(entry, found) for entry in callers.get("given", [])]
     callers |= {
         "namespace": given.get("namespace") or NAMESPACE,
@@ -320,6 +326,8 @@ def _oldest(hybrid: KongHybridArgs, edition: str) -> str:
 def judged_with_clients(hybrid: KongHybridArgs, clients: ClientSettings) -> KongHybridArgs:
     """The deployment as ``with_clients`` makes it, with stand-ins for what only the program knows."""
     authority: SignerArgs = {"certificate_pem": "", "private_key_pem": ""}
+    if hybrid.get("cert_manager") is not None:
+        authority = {"issuer": {"name": "issuer"}, "cert_manager": hybrid["cert_manager"]}
     return _with_clients(hybrid, clients, {"authority": authority}, "")
 
 

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from .cert_manager import AuthorityIssuer
 from .model import Model, Secret, in_hours
 
 Edition = Literal["enterprise", "oss"]
@@ -46,6 +47,9 @@ class ClusterAuthority(Model):
     validity_days: int | None = Field(default=None, ge=1, le=36500)
     successor_days: int | None = Field(default=None, ge=1, le=36500)
     intermediate: bool | None = None
+    skip_steps: bool | None = None
+    issuers: dict[str, AuthorityIssuer] | None = None
+    kept_in_state: list[str] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """As given, lifetimes in hours."""

@@ -4,14 +4,16 @@ A stack reference reads all outputs of a stack, so nothing secret may be among t
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from kong_mtls import InputError, KongHybridArgs
+from kong_mtls.hybrid_checks import cluster_args
 
+from .client import ClientSettings
 from .upstream import UpstreamSettings
 
 # One in a program: its name is the resource's. Each run has an engine's connection of its own.
@@ -49,18 +51,36 @@ def _after(given: Any, last: pulumi.Output[Any]) -> dict[str, Any]:
     return {**(given or {}), "authority": {**((given or {}).get("authority") or {}), "last_applied": last}}
 
 
+def connect_clients(clients: ClientSettings) -> ClientSettings:
+    """The settings with the generations of its CAs that the stack has last put out."""
+    server: Any = {**clients.server_authority, "last_applied": _authority("server")}
+    callers: Any = clients.callers
+    if callers is not None and callers.get("generate") is not None:
+        callers = {**callers, "generate": {**callers["generate"], "last_applied": _authority("callers")}}
+    return replace(clients, server_authority=server, callers=callers)
+
+
+def _authority(link: str) -> pulumi.Output[Any]:
+    """Generations of a link's CA as last put out."""
+    return _last("authorities").apply(lambda links: links.get(link) or {})
+
+
 def connect(hybrid: KongHybridArgs) -> KongHybridArgs:
     """The arguments with what stack references know.
 
     The stack's own last outputs show a jump over a step of a rotation; a remote data plane's stack puts out its signing
     request.
     """
-    cluster: Any = dict(hybrid.get("cluster") or {})
+    result: Any = {**hybrid, "admin": _after(hybrid.get("admin"), _authority("admin"))}
+    database = hybrid["database"]
+    if database.get("development") is not None:
+        result["database"] = {**database, "development": _after(database["development"], _authority("database"))}
+    cluster: Any = dict(cluster_args(hybrid))
     if cluster.get("mtls", "shared") == "shared" or cluster.get("existing"):
-        return hybrid
+        return cast("KongHybridArgs", result)
     cluster["last_applied"] = _last("clusterAuthority")
     cluster["remote_data_planes"] = [_remote(plane) for plane in cluster.get("remote_data_planes", [])]
-    return {**hybrid, "cluster": cluster}
+    return cast("KongHybridArgs", {**result, "cluster": cluster})
 
 
 def _remote(plane: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import Field
 from kong_mtls import InputError, KongHybridArgs, UpstreamMtls, UpstreamMtlsArgs
 from kong_mtls.cluster_existing import end_problems
 from kong_mtls.hybrid_checks import data_planes
+from kong_mtls.pki.cert_manager.args import with_issuance
 from kong_mtls.pki.issue import CLIENT
 from kong_mtls.sample import NAME as ECHO
 from kong_mtls.sample import NAMESPACE as ECHO_NAMESPACE
@@ -17,6 +18,7 @@ from kong_mtls.upstream_checks import problems
 from kong_mtls.upstream_defaults import CommonUpstreamArgs
 from kong_mtls.values.pods import gateway_version
 
+from .cert_manager import AuthorityIssuer
 from .hybrid import Leaf
 from .model import Model, Secret, in_hours
 
@@ -31,6 +33,8 @@ class UpstreamAuthority(Model):
     successor_days: int | None = Field(default=None, ge=1, le=36500)
     intermediate: bool | None = None
     skip_steps: bool | None = None
+    issuers: dict[str, AuthorityIssuer] | None = None
+    kept_in_state: list[str] | None = None
 
     def arguments(self) -> dict[str, Any]:
         """As given, lifetimes in hours."""
@@ -191,6 +195,7 @@ def upstream_settings(plain: Mapping[str, Any], hybrid: KongHybridArgs, found: l
         "gateway_version": _newest(hybrid),
         "fixed_trust_names": True,
     }
+    given = with_issuance(given, hybrid.get("cert_manager"))
     mtls = cast("UpstreamMtlsArgs", given)
     judged = [*_own_pair(given), *problems(mtls), *_default_problems(defaults, mtls)]
     if echo is not None and not _has_gateway_trust(mtls):
@@ -274,6 +279,9 @@ def with_upstreams(
         common["trust_pem"] = made.trust_pem if made is not None else ""
     if not upstream.mtls.get("without_client_certificate") and _has_pair(upstream.mtls):
         pair = made.pair if made is not None else None
+        if made is not None and made.issued_pair is not None:
+            common["issue"] = made.issued_pair
+            return {**hybrid, "upstream": common}
         common["certificate_pem"] = pair.certificate_pem if pair is not None else ""
         common["private_key_pem"] = pair.private_key_pem if pair is not None else ""
     return {**hybrid, "upstream": common}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from .admin_tls import AdminTls, AdminTlsArgs
+    from .cert_manager import CertManager, Reloader
+    from .cert_manager_args import CertManagerArgs, ReloaderArgs
     from .client_ca import ClientCa, ClientCaArgs
     from .client_certificate import ClientCertificate, ClientCertificateArgs
     from .client_consumers import ClientConsumers, ClientConsumersArgs
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .license import License, LicenseArgs
     from .network_policies import NetworkPolicies, NetworkPoliciesArgs
     from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
+    from .pki.cert_manager.args import IssuanceArgs
     from .pki.signer import SignerArgs, signer_args
     from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
     from .remote_data_plane import RemoteDataPlane, RemoteDataPlaneArgs
@@ -45,6 +48,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AdminTls",
     "AdminTlsArgs",
+    "CertManager",
+    "CertManagerArgs",
     "CertificateAuthority",
     "CertificateAuthorityArgs",
     "ClientCa",
@@ -74,6 +79,7 @@ __all__ = [
     "GatewayCertificate",
     "GatewayCertificateArgs",
     "InputError",
+    "IssuanceArgs",
     "KongHybrid",
     "KongHybridArgs",
     "License",
@@ -82,6 +88,8 @@ __all__ = [
     "NetworkPoliciesArgs",
     "ProxyCertificate",
     "ProxyCertificateArgs",
+    "Reloader",
+    "ReloaderArgs",
     "RemoteDataPlane",
     "RemoteDataPlaneArgs",
     "SignerArgs",
@@ -97,6 +105,8 @@ __all__ = [
 # The imports above, for the interpreter: a module and what it has of `__all__`.
 _MODULES: Final = {
     "admin_tls": "AdminTls AdminTlsArgs",
+    "cert_manager": "CertManager Reloader",
+    "cert_manager_args": "CertManagerArgs ReloaderArgs",
     "client_ca": "ClientCa ClientCaArgs",
     "client_certificate": "ClientCertificate ClientCertificateArgs",
     "client_consumers": "ClientConsumers ClientConsumersArgs",
@@ -113,6 +123,7 @@ _MODULES: Final = {
     "license": "License LicenseArgs",
     "network_policies": "NetworkPolicies NetworkPoliciesArgs",
     "pki.authority": "CertificateAuthority CertificateAuthorityArgs",
+    "pki.cert_manager.args": "IssuanceArgs",
     "pki.signer": "SignerArgs signer_args",
     "postgres": "DevelopmentPostgres DevelopmentPostgresArgs",
     "remote_data_plane": "RemoteDataPlane RemoteDataPlaneArgs",

@@ -18,6 +18,7 @@ from .hybrid_args import (
 from .hybrid_clients import server_name_problems
 from .network_policies import cidr_problems
 from .pki.cert_manager.args import issuance_problems
+from .pki.cert_manager.separation import issuers_problems, separation_problems
 from .release import chart_problems
 from .upstream_defaults import CommonUpstreamArgs, common_problems, planned
 from .values import pods
@@ -125,6 +126,9 @@ def _issuance(args: KongHybridArgs, cluster: HybridClusterArgs) -> list[str]:
             if authority.get("issuers")
         ]
     found = issuance_problems(given, "cert_manager")
+    found += separation_problems(authorities)
+    for where, authority in authorities.items():
+        found += issuers_problems(authority.get("issuers") or {}, f"{where}.authority")
     own = any(cluster.get(key) for key in ("certificate_pem", "existing_secret"))
     if cluster.get("mtls") == "shared" and not own:
         found.append(

@@ -20,12 +20,14 @@ from .patches import Patches
 from .pki.authority import bundle
 from .pki.cert_manager.args import with_issuance
 from .pki.issue import KeyPair
+from .pki.signer import args_of
 from .resources import child_options
 from .service_annotations import PREFIX, Common, key_of, service_annotations
 from .trust import KEY
 from .upstream_args import ClientPairArgs, UpstreamMtlsArgs, UpstreamTrustArgs
-from .upstream_certificate import GatewayCertificate, UpstreamCertificates
+from .upstream_certificate import GatewayCertificate, GatewayCertificateArgs, UpstreamCertificates
 from .upstream_checks import namespaces_of, plain_authorities, problems, unverified
+from .upstream_defaults import IssuedPairArgs
 from .upstream_pair import given_client_pair
 
 GATEWAY_TRUST = "kong-gateway-ca"
@@ -80,6 +82,7 @@ class UpstreamMtls(pulumi.ComponentResource):
         pair_namespaces, trust_namespaces = namespaces_of(args["services"])
         self._gateway: GatewayCertificate | None = None
         self.pair = self._pair()
+        self.issued_pair = self._issued_pair()
         self._servers = self._server_certificates()
         client = self._client_secrets(pair_namespaces)
         trust = self._trust_objects(trust_namespaces)
@@ -105,6 +108,20 @@ class UpstreamMtls(pulumi.ComponentResource):
         self._gateway = GatewayCertificate(f"{self._prefix}-gateway", issue, self._options)
         self._note("gateway", self._gateway)
         return self._gateway.pair
+
+    def _issued_pair(self) -> IssuedPairArgs | None:
+        """How a data plane gets a pair of its own, where the common one is no pair but a CA in the cluster."""
+        if self._gateway is None or self._gateway.pair is not None:
+            return None
+        issue: GatewayCertificateArgs = (self._args.get("client_certificate") or {}).get("issue") or {}
+        asked: IssuedPairArgs = {
+            "authority": args_of(self._gateway.signer),
+            "common_name": self._gateway.leaf.common_name,
+            "dns_names": [str(name) for name in self._gateway.leaf.dns_names],
+        }
+        if issue.get("leaf"):
+            asked["leaf"] = issue["leaf"]
+        return asked
 
     def _server_certificates(self) -> UpstreamCertificates | None:
         given = self._args.get("server_certificates")
