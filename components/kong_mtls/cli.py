@@ -65,7 +65,7 @@ UnstagedOption = Annotated[
     Unstaged,
     typer.Option(
         "--unstaged",
-        help="Resources whose type has no stand-in: refuse, naming them all; or pass them through and list them.",
+        help="Resources of other providers: refuse, naming each; or pass them through, list them, and prove the rest.",
     ),
 ]
 

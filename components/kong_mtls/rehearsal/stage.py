@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 
-from kong_mtls.rehearsal import process, wire
+from kong_mtls.rehearsal import process, unstaged, wire
 from kong_mtls.rehearsal import project as projects
 from kong_mtls.rehearsal import state as states
 from kong_mtls.rehearsal.deployment import Deployment
@@ -134,8 +134,9 @@ def perform(
             break
         missing.append(wanted)
     redact = _redactor(monitor, read)
-    if deployment.unstaged and not pass_unstaged:
-        raise NotStaged(_unstaged_message(deployment.unstaged, failure, redact), deployment.unstaged) from None
+    goes_on = pass_unstaged and (failure is None or isinstance(failure, process.REFUSALS))
+    if deployment.unstaged and not goes_on:
+        raise NotStaged(_not_staged(deployment, failure, redact, project), deployment.unstaged) from None
     if failure is not None:
         raise _told_apart(failure, redact) from None
     try:
@@ -148,6 +149,15 @@ def perform(
 def _missing_secret(failure: Exception | None) -> str | None:
     """The config key of the secret for want of which the program stopped."""
     return failure.key if isinstance(failure, pulumi.ConfigMissingError) and failure.secret else None
+
+
+def _not_staged(
+    deployment: Deployment, failure: Exception | None, redact: Callable[[str], str], project: Project
+) -> str:
+    components = {one.urn for one in deployment.made.values() if not one.custom and not one.staged}
+    if failure is None:
+        return unstaged.message(deployment.unstaged, components)
+    return unstaged.stopped(deployment.unstaged, components, failure, redact(str(failure)), project.folder)
 
 
 def _told_apart(failure: Exception, redact: Callable[[str], str]) -> Exception:
@@ -259,15 +269,3 @@ def _redactor(monitor: Monitor, config: StackConfig) -> Callable[[str], str]:
         return wire.MASK if wire.holds_private_key(text) else text
 
     return redact
-
-
-def _unstaged_message(unstaged: Mapping[str, str], failure: Exception | None, redact: Callable[[str], str]) -> str:
-    lines = [f"{len(unstaged)} of the program's resources cannot be staged (no stand-in for their type):"]
-    for urn, type_ in sorted(unstaged.items()):
-        parts = urn.split("::")
-        lines.append(f"  - {type_}  {parts[3]}" if len(parts) == 4 else f"  - {urn}")
-    if failure is not None:
-        lines.append(f"The program then stopped: {redact(str(failure)).splitlines()[0] if str(failure) else ''}")
-    else:
-        lines.append("With --unstaged pass they go through with their inputs as outputs, and the rest is proved.")
-    return "\n".join(lines)
