@@ -1,4 +1,4 @@
-"""Bad and good examples of the rules about files, certificates on any link, cert-manager, hygiene, and the audit."""
+"""Bad and good examples of the rules about files, certificates on any link, hygiene, and the audit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 from tests.audit.audit_examples import Example
 from tests.audit.audit_stack import (
     AT,
-    CP_HOST,
-    TELEMETRY_HOST,
     YEAR,
     add,
     annotate,
@@ -32,53 +30,6 @@ from tests.audit.audit_stack import (
 
 CP, DP = "Release/kong/cp", "Release/kong-dp/dp"
 CP_PAIR, DP_PAIR = "Secret/kong/cp-cluster", "Secret/kong-dp/dp-cluster"
-CP_NAMES = (CP_HOST, TELEMETRY_HOST)
-CERT_MANAGER = "cert-manager.io/v1"
-RELOAD = {"secret.reloader.stakater.com/reload": "dp-cluster,dp-server"}
-
-
-def certificate(name: str, namespace: str, issuer: str, kind: str = "ClusterIssuer", **spec: Any) -> dict[str, Any]:
-    body = {
-        "secretName": name,
-        "duration": "2160h",
-        "renewBefore": "720h",
-        "commonName": name,
-        "usages": ["digital signature", "client auth"],
-        "issuerRef": {"name": issuer, "kind": kind, "group": "cert-manager.io"},
-        **spec,
-    }
-    return obj("Certificate", name, namespace, CERT_MANAGER, spec=body)
-
-
-def ca_certificate(**spec: Any) -> dict[str, Any]:
-    body = {"isCA": True, "duration": "43800h", "privateKey": {"rotationPolicy": "Never"}, **spec}
-    return certificate("cluster-ca", "cert-manager", "bootstrap", **body)
-
-
-def cluster_issuer() -> dict[str, Any]:
-    return obj("ClusterIssuer", "cluster", None, CERT_MANAGER, spec={"ca": {"secretName": "cluster-ca"}})
-
-
-def request_policy() -> dict[str, Any]:
-    spec = {"selector": {"issuerRef": {"name": "cluster", "kind": "ClusterIssuer"}}, "allowed": {}}
-    return obj("CertificateRequestPolicy", "cluster", None, "policy.cert-manager.io/v1alpha1", spec=spec)
-
-
-def cert_manager(**leaf: Any) -> Any:
-    """The cluster link's certificates from cert-manager; their Secrets are made in the cluster."""
-    pods = {"podAnnotations": {}, "deploymentAnnotations": RELOAD}
-    cp = {"podAnnotations": {}, "deploymentAnnotations": {"reloader.stakater.com/auto": "true"}}
-    return both(
-        drop("cp-cluster"),
-        drop("dp-cluster"),
-        values("dp", **pods),
-        values("cp", **cp),
-        add("issuer", cluster_issuer()),
-        add("requests", request_policy()),
-        add("ca", ca_certificate()),
-        add("cp-leaf", certificate("cp-cluster", "kong", "cluster", dnsNames=list(CP_NAMES), usages=["server auth"])),
-        add("dp-leaf", certificate("dp-cluster", "kong-dp", "cluster", **leaf)),
-    )
 
 
 def user_volume(*, mounted: bool) -> Any:
@@ -110,9 +61,6 @@ EXAMPLES = {
         good=user_volume(mounted=True),
     ),
     "trust-not-rolled": Example(DP, values("dp", podAnnotations={})),
-    "trust-renewal-not-loaded": Example(
-        DP, both(cert_manager(), values("dp", deploymentAnnotations={})), good=cert_manager()
-    ),
     # --- certificates
     "trust-unreadable": Example("Secret/kong-dp/dp-server", data("dp-server", tls_crt="no PEM")),
     "trust-half-pair": Example(DP, env("dp", ssl_cert=None)),
@@ -133,26 +81,6 @@ EXAMPLES = {
             annotate("service", "ca-certificates-secrets", "client-ca"),
             pair("echo-tls", minted("echo 2", "client ca", server=True, dns_names=("echo.demo.svc",))),
         ),
-    ),
-    # --- cert-manager
-    "trust-lifetime": Example(
-        "Certificate/kong-dp/dp-cluster", cert_manager(duration="24h", renewBefore="48h"), good=cert_manager()
-    ),
-    "trust-outlives-ca-request": Example(
-        "Certificate/kong-dp/dp-cluster", cert_manager(duration="87600h"), good=cert_manager()
-    ),
-    "trust-ca-key-changes": Example(
-        "Certificate/cert-manager/cluster-ca",
-        both(cert_manager(), add("ca", ca_certificate(privateKey={}))),
-        good=cert_manager(),
-    ),
-    "trust-secret-twice": Example(
-        "Certificate/kong-dp/other",
-        both(cert_manager(), add("other", certificate("other", "kong-dp", "cluster", secretName="dp-cluster"))),
-        good=cert_manager(),
-    ),
-    "cluster-anyone-issues": Example(
-        "ClusterIssuer//cluster", both(cert_manager(), drop("requests")), good=cert_manager()
     ),
     # --- hygiene
     "hygiene-key-in-configmap": Example(

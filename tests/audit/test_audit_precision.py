@@ -42,6 +42,7 @@ from tests.audit.audit_stack import (
     with_consumer,
     with_global,
 )
+from tests.audit.examples_issuance import certificate
 
 EXISTING = "kong-mtls.io/existing-secrets"
 CLASS = "kubernetes.io/ingress.class"
@@ -116,7 +117,7 @@ def made_by(kind: str, api: str, **spec: Any) -> Bend:
 @pytest.mark.parametrize(
     "bend",
     [
-        made_by("Certificate", "cert-manager.io/v1", secretName="gateway-client", issuerRef={"name": "x"}),
+        made_by("Certificate", "cert-manager.io/v1", **certificate("gateway-client", "demo", "gateway")["spec"]),
         made_by("ExternalSecret", "external-secrets.io/v1", secretStoreRef={"name": "vault"}),
         made_by("SealedSecret", "bitnami.com/v1alpha1", encryptedData={"tls.crt": "x"}),
     ],
@@ -129,9 +130,8 @@ def test_secrets_that_a_controller_makes_are_there(bend: Bend) -> None:
 
 def test_a_bundle_makes_its_config_map_everywhere() -> None:
     """trust-manager writes a Bundle's ConfigMap into namespaces: a pod may mount it anywhere."""
-    bundle = obj(
-        "Bundle", "trust", None, "trust.cert-manager.io/v1alpha1", spec={"target": {"configMap": {"key": "ca.crt"}}}
-    )
+    target = {"configMap": {"key": "ca.crt"}, "namespaceSelector": {}}
+    bundle = obj("Bundle", "trust", None, "trust.cert-manager.io/v1alpha1", spec={"target": target})
     mount = values("dp", extraConfigMaps=[{"name": "trust", "mountPath": "/etc/trust"}])
     other = add("other", obj("ConfigMap", "other", "kong-dp", data={"a": "b"}))
     assert findings(bent(both(mount, other, add("bundle", bundle)))) == []

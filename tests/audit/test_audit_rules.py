@@ -12,7 +12,7 @@ from kong_mtls.audit.context import Context
 from kong_mtls.audit.model import run
 from kong_mtls.reader.kic import FAILURES
 from kong_mtls.reader.manifests import read_texts
-from tests.audit import examples_client, examples_links, examples_trust, examples_upstream
+from tests.audit import examples_client, examples_issuance, examples_links, examples_trust, examples_upstream
 from tests.audit.audit_examples import Example
 from tests.audit.audit_stack import (
     AT,
@@ -28,7 +28,11 @@ from tests.audit.audit_stack import (
 )
 
 EXAMPLES: dict[str, Example] = (
-    examples_client.EXAMPLES | examples_upstream.EXAMPLES | examples_links.EXAMPLES | examples_trust.EXAMPLES
+    examples_client.EXAMPLES
+    | examples_upstream.EXAMPLES
+    | examples_links.EXAMPLES
+    | examples_trust.EXAMPLES
+    | examples_issuance.EXAMPLES
 )
 RULES = {rule.id: rule for rule in all_rules()}
 

@@ -13,8 +13,8 @@ from kong_mtls.audit.shapes import NUMBER, VALUE, problem
 from kong_mtls.reader.manifests import UnreadableInput, read_texts
 from tests.audit.audit_stack import AT, Bend, bent, both, change, env, findings, rules_of, values, with_consumer
 from tests.audit.examples_client import ROUTED
+from tests.audit.examples_issuance import cert_manager
 from tests.audit.examples_links import admin_tls, postgres
-from tests.audit.examples_trust import cert_manager
 
 ODD = ("x", [None], {"a": None})
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography import x509
 
+from kong_mtls.reader.cert_manager import CertManager
 from kong_mtls.reader.chart import KongRelease, kong_releases
 from kong_mtls.reader.kic import DEFAULT_INGRESS_CLASS, CaCertificate, Failure, KongConfig, translate
 from kong_mtls.reader.kic import annotation as ann
@@ -16,11 +17,13 @@ from kong_mtls.reader.kic.authorities import is_ca_object, object_data
 from kong_mtls.reader.manifests import Objects, annotations_of, ident, key_of, secret_data
 
 from . import certs
+from .approval import Policy, policies
 from .existing import Inventory, declared
 from .gateways import Gateway, gateways
 from .shapes import sift
 from .silence import Silence, parse
 from .unknown import holds_unknown
+from .uses import Use, uses
 from .workloads import Selection, Workload, workloads
 
 # Failures that say "not mine".
@@ -121,6 +124,45 @@ class Context:
                     found.append(chain)
         return found
 
+    # --- cert-manager and trust-manager
+
+    @cached_property
+    def cert_manager(self) -> CertManager:
+        """Certificates, issuers and Bundles."""
+        return CertManager(self.objects)
+
+    @cached_property
+    def policies(self) -> list[Policy]:
+        """approver-policy's CertificateRequestPolicies."""
+        return policies(self.objects)
+
+    @cached_property
+    def uses(self) -> list[Use]:
+        """Who reads which Secret and ConfigMap."""
+        return list(uses(self.gateways, self.workloads, self.objects))
+
+    @cached_property
+    def _uses_by_object(self) -> dict[tuple[str, str, str], list[Use]]:
+        found: dict[tuple[str, str, str], list[Use]] = {}
+        for use in self.uses:
+            found.setdefault((use.kind, use.namespace, use.name), []).append(use)
+        return found
+
+    def uses_of(self, kind: str, namespace: str, name: str) -> list[Use]:
+        """Who reads one Secret or ConfigMap."""
+        return self._uses_by_object.get((kind, namespace, name), [])
+
+    @cached_property
+    def _namespaces(self) -> dict[tuple[str, str], list[str]]:
+        found: dict[tuple[str, str], list[str]] = {}
+        for kind, namespace, name in self._uses_by_object:
+            found.setdefault((kind, name), []).append(namespace)
+        return found
+
+    def namespaces_of(self, kind: str, name: str) -> list[str]:
+        """The namespaces in which something reads a Secret or ConfigMap of a name."""
+        return self._namespaces.get((kind, name), [])
+
     # --- the ingress controller
 
     @cached_property
@@ -191,7 +233,7 @@ class Context:
             not self.judged(ident(obj)) or (is_ca_object(obj) and None in _id_and_certificate(obj))
             for kind in ("Secret", "ConfigMap")
             for obj in self.objects.all(kind)
-        )
+        ) or any(bundle.is_ca_object for bundle in self.cert_manager.bundles)
 
     def all_judged(self, *kinds: str) -> bool:
         """Whether every object of some kinds is known, so that what none of them says isn't said."""

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from kong_mtls.reader.manifests import Objects, annotations_of, key_of
+from kong_mtls.reader.cert_manager import GROUP, Bundle, CertManager, of_group
+from kong_mtls.reader.manifests import Objects, annotations_of, key_of, labels_of
 from kong_mtls.reader.pods import dicts
 
 from .unknown import holds_unknown
+from .workloads import matches
 
 ANNOTATION = "kong-mtls.io/existing-secrets"
 
@@ -48,6 +50,10 @@ class Inventory:
         """Go through the set once."""
         self._objects = objects
         self._made = dict(_made(objects))
+        self._bundled: dict[tuple[str, str], list[Bundle]] = {}
+        for bundle in CertManager(objects).bundles:
+            for kind in bundle.kinds:
+                self._bundled.setdefault((kind, bundle.name), []).append(bundle)
         self._declared: dict[str, frozenset[str]] = {}
         for namespace in objects.all("Namespace"):
             self._declared[key_of(namespace)[2]] = declared(annotations_of(namespace))
@@ -66,6 +72,8 @@ class Inventory:
                     self._unnamed.add((kind, "*"))
                 elif holds_unknown(name):
                     self._unnamed.add((kind, within))
+        # A name that a controller writes elsewhere makes it as plain as one that is elsewhere what was meant.
+        self._names.update((kind, name) for kind, _, name in self._made)
 
     def presence(
         self,
@@ -99,23 +107,34 @@ class Inventory:
         return Presence.MISSING if seen or (kind, name) in self._names else Presence.UNSEEN
 
     def maker(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
-        """The object from which a controller makes this one; a Bundle makes its ConfigMap anywhere."""
-        return self._made.get((kind, namespace, name)) or self._made.get((kind, "*", name))
+        """The object from which a controller makes this one."""
+        made = self._made.get((kind, namespace, name))
+        if made is not None:
+            return made
+        reaching = (each for each in self._bundled.get((kind, name), ()) if self._reaches(each, namespace))
+        return next((self._objects.get("Bundle", None, each.name) for each in reaching), None)
+
+    def _reaches(self, bundle: Bundle, namespace: str) -> bool:
+        """Whether a Bundle is written to a namespace; labels of one that isn't in the set may be any."""
+        selector = bundle.selector or {}
+        found = self._objects.get("Namespace", None, namespace)
+        labels = labels_of(found or {}) | {"kubernetes.io/metadata.name": namespace}
+        asked = {
+            *(selector.get("matchLabels") or ()),
+            *(str(e.get("key")) for e in dicts(selector.get("matchExpressions"))),
+        }
+        return matches(selector, labels) or (found is None and not asked <= set(labels))
 
 
 def _made(objects: Objects) -> list[tuple[tuple[str, str, str], dict[str, Any]]]:
     made: list[tuple[tuple[str, str, str], dict[str, Any]]] = []
-    for kind in ("Certificate", "ExternalSecret", "SealedSecret", "VaultStaticSecret", "Bundle"):
+    for kind in ("Certificate", "ExternalSecret", "SealedSecret", "VaultStaticSecret"):
         for obj in objects.all(kind):
             _, namespace, name = key_of(obj)
             spec = obj.get("spec") or {}
-            if kind == "Certificate":  # cert-manager.io
-                made.append((("Secret", namespace, str(spec.get("secretName"))), obj))
-            elif kind == "Bundle":  # trust.cert-manager.io: one object per namespace, of the Bundle's name
-                target = spec.get("target") or {}
-                for form, result in (("configMap", "ConfigMap"), ("secret", "Secret")):
-                    if target.get(form):
-                        made.append(((result, "*", name), obj))
+            if kind == "Certificate":
+                if of_group(obj, GROUP) and not objects.is_partial(obj):
+                    made.append((("Secret", namespace, str(spec.get("secretName"))), obj))
             else:
                 target = spec.get("target") or spec.get("destination") or spec.get("template") or {}
                 own = target.get("name") or (target.get("metadata") or {}).get("name")

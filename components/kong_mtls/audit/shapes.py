@@ -61,6 +61,10 @@ _PLUGIN = {
     "configPatches": [{"path": VALUE, "valueFrom": _SECRET_REF}],
     "protocols": [VALUE],
 }
+_TEMPLATED = {"labels": {ANY_KEYS: VALUE}, "annotations": {ANY_KEYS: VALUE}}
+_BUNDLED = {"name": VALUE, "key": VALUE}
+_ROLE = {"rules": [{"apiGroups": [VALUE], "resources": [VALUE], "resourceNames": [VALUE], "verbs": [VALUE]}]}
+_BINDING = {"roleRef": _REF, "subjects": [_REF]}
 _ISSUER = {"spec": {"ca": {"secretName": VALUE}}}
 _MADE = {"spec": {part: {"name": VALUE, "metadata": {"name": VALUE}} for part in ("target", "destination", "template")}}
 
@@ -135,14 +139,41 @@ SHAPES: dict[str, Shape] = {
             "renewBefore": VALUE,
             "isCA": VALUE,
             "issuerRef": _REF,
-            "privateKey": {"rotationPolicy": VALUE},
+            "commonName": VALUE,
+            "dnsNames": [VALUE],
+            "usages": [VALUE],
+            "privateKey": {"rotationPolicy": VALUE, "algorithm": VALUE, "size": VALUE},
+            "renewBeforePercentage": VALUE,
             "renewal": {"policy": VALUE},
+            "secretTemplate": _TEMPLATED,
         }
     },
     "Issuer": _ISSUER,
     "ClusterIssuer": _ISSUER,
-    "Bundle": {"spec": {"target": {"configMap": {}, "secret": {}}}},
-    "CertificateRequestPolicy": {"spec": {"selector": {"issuerRef": _REF}}},
+    "Bundle": {
+        "spec": {
+            "sources": [{"secret": _BUNDLED, "configMap": _BUNDLED}],
+            "target": {
+                "configMap": {"key": VALUE, "metadata": _TEMPLATED},
+                "secret": {"key": VALUE, "metadata": _TEMPLATED},
+                "namespaceSelector": _SELECTOR,
+            },
+        }
+    },
+    "CertificateRequestPolicy": {
+        "spec": {
+            "selector": {
+                "issuerRef": _REF,
+                "namespace": {"matchNames": [VALUE], "matchLabels": {ANY_KEYS: VALUE}},
+            },
+            "allowed": {"isCA": VALUE, "usages": [VALUE]},
+            "constraints": {},
+        }
+    },
+    "ClusterRole": _ROLE,
+    "Role": _ROLE,
+    "ClusterRoleBinding": _BINDING,
+    "RoleBinding": _BINDING,
     "ExternalSecret": _MADE,
     "SealedSecret": _MADE,
     "VaultStaticSecret": _MADE,

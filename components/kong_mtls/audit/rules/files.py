@@ -13,6 +13,7 @@ from ..context import Context
 from ..existing import Presence
 from ..gateways import Gateway
 from ..model import Hit, rule
+from ..reloader import asks
 from ..unknown import holds_unknown, known
 
 _VOLUMES = "Kong/charts charts/kong/templates/_helpers.tpl (kong.volumes, kong.volumeMounts)"
@@ -46,7 +47,6 @@ _CONTROLLER_FILES = (
 
 # A name that changes with the content, so that pods roll by themselves: an autonamed or hashed one.
 _NAMED_BY_CONTENT = re.compile(r".+-(?=[0-9a-f]*\d)[0-9a-f]{7,}")
-_RELOADER = re.compile(r"(secret\.)?reloader\.stakater\.com/(auto|reload)")
 
 
 def _containers(gateway: Gateway) -> Iterator[tuple[Container, KongRelease | Container]]:
@@ -215,15 +215,8 @@ def _undefined(context: Context) -> Iterator[Hit]:
 
 def _reloads(gateway: Gateway, name: str) -> bool:
     """Whether Reloader is told to roll the pods when this Secret changes."""
-    release = gateway.release
-    annotations = release.values.map("deploymentAnnotations") if release else {}
-    for key, value in annotations.items():
-        if _RELOADER.fullmatch(str(key)):
-            if str(key).endswith("/auto") and str(value) == "true":
-                return True
-            if any(re.fullmatch(each.strip(), name) for each in str(value).split(",")):
-                return True
-    return False
+    annotations = gateway.release.values.map("deploymentAnnotations") if gateway.release else {}
+    return asks(annotations, "Secret", name, {})
 
 
 def _certificate_secrets(gateway: Gateway) -> list[str]:
@@ -257,23 +250,3 @@ def _not_rolled(context: Context) -> Iterator[Hit]:
             made = context.inventory.maker("Secret", gateway.namespace, name)
             if made is None and not _NAMED_BY_CONTENT.fullmatch(name) and not _reloads(gateway, name):
                 yield Hit(gateway.object, f"nothing rolls its pods when Secret {name} changes")
-
-
-@rule(
-    "trust-renewal-not-loaded",
-    "warning",
-    "A certificate that cert-manager renews isn't loaded by the running pods",
-    effect="The Secret changes in the cluster, without an `up` that could roll anything: Kong shows the old "
-    "certificate until it expires.",
-    fix="Run Reloader and name the Secret in deploymentAnnotations (secret.reloader.stakater.com/reload), or restart "
-    "the pods within the renewal window.",
-    source="https://github.com/stakater/Reloader",
-)
-def _not_loaded(context: Context) -> Iterator[Hit]:
-    for gateway in context.gateways:
-        if gateway.release is None:
-            continue
-        for name in _certificate_secrets(gateway):
-            made = context.inventory.maker("Secret", gateway.namespace, name)
-            if made is not None and made.get("kind") == "Certificate" and not _reloads(gateway, name):
-                yield Hit(gateway.object, f"nothing rolls its pods when cert-manager renews Secret {name}")

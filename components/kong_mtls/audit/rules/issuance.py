@@ -1,46 +1,49 @@
-"""Certificates that cert-manager is asked for: durations, CA rotation, and who may ask."""
+"""What cert-manager is asked for: requests it refuses, and certificates that can't do what they are used for."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from kong_mtls.reader.manifests import ident, key_of
+from kong_mtls.reader.cert_manager import (
+    EXTENDED_USAGES,
+    GROUP,
+    KEY_USAGES,
+    VERSION,
+    Certificate,
+    go_duration,
+    of_group,
+)
+from kong_mtls.reader.manifests import ident
+from kong_mtls.reader.pods import mapping
 
 from ..context import Context
-from ..hybrid import planes
 from ..model import Hit, rule
 from ..unknown import known
 
 _USAGE = "https://cert-manager.io/docs/usage/certificate/"
 _API = "https://cert-manager.io/docs/reference/api-docs/#cert-manager.io/v1.CertificateSpec"
-_DEFAULT_DURATION = timedelta(hours=2160)
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_VALIDATION = "cert-manager/cert-manager internal/apis/certmanager/validation/certificate.go"
+_LEAST, _LEAST_EARLY = timedelta(hours=1), timedelta(minutes=5)
+_LONGEST_CN = 64
 
+_NAMES = ("commonName", "dnsNames", "uris", "emailAddresses", "ipAddresses", "otherNames", "literalSubject")
+_SIZES = {"RSA": range(2048, 8193), "ECDSA": (256, 384, 521)}
+_CURVES = ("ECDSA", "Ed25519")
+_ENCIPHERING = frozenset({"key encipherment", "data encipherment"})
+_SIGNING_ALONE = frozenset({"cert sign", "crl sign"})
 
-def duration(text: object) -> timedelta | None:
-    """A Go duration such as ``2160h`` or ``1h30m``; None for anything else."""
-    if not isinstance(text, str) or not re.fullmatch(r"(\d+(\.\d+)?(h|ms|m|s|us|µs|ns))+", text):
-        return None
-    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)", text)
-    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
-
-
-def certificates(context: Context) -> list[dict[str, Any]]:
-    """cert-manager's Certificate objects."""
-    return [c for c in context.objects.all("Certificate") if str(c.get("apiVersion")).startswith("cert-manager.io/")]
-
-
-def _spec(certificate: Mapping[str, Any]) -> dict[str, Any]:
-    spec = certificate.get("spec")
-    return spec if isinstance(spec, dict) else {}
-
-
-def _lifetime(certificate: Mapping[str, Any]) -> timedelta | None:
-    said = _spec(certificate).get("duration")
-    return _DEFAULT_DURATION if said is None else duration(said)
+# Fields of cert-manager v1.21, pkg/apis/certmanager/v1/types_certificate.go.
+_FIELDS = frozenset(
+    {
+        *("subject", "literalSubject", "commonName", "duration", "renewBefore", "renewBeforePercentage", "renewal"),
+        *("dnsNames", "ipAddresses", "uris", "otherNames", "emailAddresses", "secretName", "secretTemplate"),
+        *("keystores", "issuerRef", "isCA", "usages", "privateKey", "signatureAlgorithm", "encodeUsagesInRequest"),
+        *("revisionHistoryLimit", "additionalOutputFormats", "nameConstraints"),
+    }
+)
+_KEY_FIELDS = frozenset({"rotationPolicy", "encoding", "algorithm", "size"})
 
 
 @rule(
@@ -48,88 +51,201 @@ def _lifetime(certificate: Mapping[str, Any]) -> timedelta | None:
     "error",
     "A Certificate's lifetime doesn't go with its renewal",
     effect="cert-manager's webhook refuses it; without the webhook it would be renewed for ever, or never.",
-    fix="duration of 1h at least, renewBefore of 5m at least and below the duration, in Go's units (2160h; no days).",
+    fix="duration of 1h at least, renewBefore of 5m at least and below the duration, in Go's units (2160h; no days); "
+    "or renewBeforePercentage in its place, from 1 to 99.",
     source=_API,
     scope="object",
 )
 def _lifetimes(context: Context) -> Iterator[Hit]:
-    for certificate in certificates(context):
-        spec, lifetime = _spec(certificate), _lifetime(certificate)
-        before = spec.get("renewBefore")
-        early = duration(before) if before is not None else None
-        if not known([spec.get("duration"), before]):
-            continue
-        if lifetime is None or (before is not None and early is None):
-            wrong = spec.get("duration") if lifetime is None else before
-            yield Hit(ident(certificate), f"{wrong!r} is no Go duration")
-        elif lifetime < timedelta(hours=1):
-            yield Hit(ident(certificate), f"its duration is {spec.get('duration')}, less than 1h")
-        elif early is not None and (early >= lifetime or early < timedelta(minutes=5)):
-            yield Hit(ident(certificate), f"renewBefore {before} with a duration of {spec.get('duration') or '2160h'}")
+    for certificate in context.cert_manager.certificates:
+        said = [certificate.spec.get(key) for key in ("duration", "renewBefore", "renewBeforePercentage")]
+        wrong = _impossible(certificate, *said) if known(said) else None
+        if wrong:
+            yield Hit(certificate.object, wrong)
 
 
-def _issuers(context: Context) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """CA Certificates by the issuer that signs with them: kind, namespace ("" for ClusterIssuer), name."""
-    by_secret: dict[str, list[dict[str, Any]]] = {}
-    for certificate in certificates(context):
-        if _spec(certificate).get("isCA"):
-            by_secret.setdefault(str(_spec(certificate).get("secretName")), []).append(certificate)
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for kind in ("Issuer", "ClusterIssuer"):
-        for issuer in context.objects.all(kind):
-            _, namespace, name = key_of(issuer)
-            secret = ((issuer.get("spec") or {}).get("ca") or {}).get("secretName")
-            for ca in by_secret.get(str(secret), ()) if secret else ():
-                # A ClusterIssuer reads its Secret from cert-manager's own namespace, wherever that is.
-                if kind == "ClusterIssuer" or key_of(ca)[1] == namespace:
-                    found[kind, namespace, name] = ca
-    return found
-
-
-def _ca_of(
-    certificate: Mapping[str, Any], issuers: Mapping[tuple[str, str, str], dict[str, Any]]
-) -> dict[str, Any] | None:
-    reference = _spec(certificate).get("issuerRef") or {}
-    kind = reference.get("kind") or "Issuer"
-    namespace = "" if kind == "ClusterIssuer" else key_of(certificate)[1]
-    return issuers.get((str(kind), namespace, str(reference.get("name"))))
+def _impossible(certificate: Certificate, said: Any, before: Any, percent: Any) -> str | None:
+    lifetime, early = certificate.duration, go_duration(before)
+    if lifetime is None or (before is not None and early is None):
+        return f"{said if lifetime is None else before!r} is no Go duration"
+    if lifetime < _LEAST:
+        return f"its duration is {said}, less than 1h"
+    if before is not None and percent is not None:
+        return "it has renewBefore and renewBeforePercentage"
+    if early is not None and (early >= lifetime or early < _LEAST_EARLY):
+        return f"renewBefore {before} with a duration of {said or '2160h'}"
+    if percent is not None and (not isinstance(percent, int) or not 0 < percent < 100):
+        return f"renewBeforePercentage is {percent}"
+    if percent is not None and lifetime * (100 - percent) / 100 < _LEAST_EARLY:
+        return f"renewBeforePercentage {percent} with a duration of {said or '2160h'}"
+    return None
 
 
 @rule(
-    "trust-outlives-ca-request",
-    "warning",
-    "A Certificate is asked for a longer time than its CA lives",
-    effect="cert-manager signs it all the same, and renewing a CA doesn't reissue leaves: from the CA's last day it is "
-    "refused.",
-    fix="Give the leaf a duration that ends well before the CA's.",
-    source="https://github.com/cert-manager/cert-manager/issues/5864",
+    "trust-request-refused",
+    "error",
+    "cert-manager refuses a Certificate",
+    effect="Its webhook (or the API server) refuses the object, or, applied around it, no certificate is ever issued: "
+    "what waits for the Secret doesn't start.",
+    fix="Correct what the message names.",
+    source=_VALIDATION,
+    scope="object",
 )
-def _longer(context: Context) -> Iterator[Hit]:
-    issuers = _issuers(context)
-    for certificate in certificates(context):
-        ca = _ca_of(certificate, issuers)
-        own, above = _lifetime(certificate), _lifetime(ca) if ca else None
-        if ca is not None and ca is not certificate and own and above and own >= above:
-            yield Hit(ident(certificate), f"its duration is no shorter than that of {ident(ca)}")
+def _refused(context: Context) -> Iterator[Hit]:
+    for obj in context.objects.all("Certificate"):
+        version = obj.get("apiVersion")
+        if of_group(obj, GROUP) and version != VERSION:
+            yield Hit(ident(obj), f"its apiVersion is {version}; {VERSION} alone is served since cert-manager 1.6")
+    for certificate in context.cert_manager.certificates:
+        for wrong in _wrong(certificate):
+            yield Hit(certificate.object, wrong)
+
+
+def _wrong(certificate: Certificate) -> Iterator[str]:
+    spec, key, issuer = certificate.spec, certificate.key, mapping(certificate.spec.get("issuerRef"))
+    if not spec.get("secretName"):
+        yield "it has no secretName"
+    if not issuer.get("name"):
+        yield "its issuerRef has no name"
+    own_group, kind = issuer.get("group") in (None, "", GROUP), issuer.get("kind")
+    if own_group and kind not in (None, "", "Issuer", "ClusterIssuer") and known(issuer):
+        yield f"its issuerRef's kind is {kind}, which isn't of cert-manager's own group; set issuerRef.group"
+    if not any(spec.get(name) for name in _NAMES):
+        yield "it has no name at all: neither commonName nor dnsNames, nor any other"
+    common = spec.get("commonName")
+    if isinstance(common, str) and known(common) and len(common) > _LONGEST_CN:
+        yield f"its commonName has {len(common)} characters, and {_LONGEST_CN} is the most"
+    if spec.get("literalSubject") and (common or spec.get("subject")):
+        yield "it has literalSubject beside commonName or subject"
+    unheard = [each for each in certificate.usages if each not in KEY_USAGES | EXTENDED_USAGES and known(each)]
+    if unheard:
+        yield f"usages has {', '.join(map(repr, unheard))}, which cert-manager doesn't know"
+    algorithm, size = key.get("algorithm") or "RSA", key.get("size")
+    if known(algorithm) and algorithm not in ("RSA", *_CURVES):
+        yield f"privateKey.algorithm is {algorithm}: RSA, ECDSA and Ed25519 are known"
+    elif isinstance(size, int) and size and size not in _SIZES.get(str(algorithm), (size,)):
+        yield f"privateKey.size is {size} with {algorithm}"
+    if key.get("rotationPolicy") not in (None, "Never", "Always") and known(key):
+        yield f"privateKey.rotationPolicy is {key.get('rotationPolicy')}: Never and Always are known"
+    if spec.get("nameConstraints") and not certificate.is_ca:
+        yield "it has nameConstraints and is no CA"
 
 
 @rule(
-    "trust-ca-key-changes",
-    "warning",
-    "A CA's renewal changes its key under the certificates it issued",
-    effect="rotationPolicy is Always since cert-manager 1.18 unless it is said: the renewed CA has a new key, and "
-    "every leaf of the old one is refused at once, while all objects stay Ready.",
-    fix="Set privateKey.rotationPolicy: Never on CAs, and rotate by adding a new CA under a new name.",
+    "trust-request-field",
+    "error",
+    "A Certificate has a field that cert-manager doesn't know",
+    effect="The API server leaves it out, with a warning at best: the certificate is issued with a default in its "
+    "place. (kubectl refuses it.)",
+    fix="Correct the spelling; fields of old versions (organization, keyAlgorithm, keySize) have moved to subject and "
+    "privateKey.",
+    source=_API,
+    scope="object",
+)
+def _fields(context: Context) -> Iterator[Hit]:
+    for certificate in context.cert_manager.certificates:
+        unheard = [str(key) for key in certificate.spec if key not in _FIELDS]
+        unheard += [f"privateKey.{key}" for key in certificate.key if key not in _KEY_FIELDS]
+        if unheard and known(unheard):
+            yield Hit(certificate.object, f"spec has {', '.join(sorted(unheard))}")
+
+
+@rule(
+    "trust-request-defaults",
+    "info",
+    "A Certificate leaves to cert-manager's defaults what had better be said",
+    effect="Defaults change: rotationPolicy was Never before 1.18 and is Always since; 1.19.0 issued anew where kind "
+    "or group of the issuer were left out. Adding a duration later issues nothing anew, changing one does.",
+    fix="Write duration, privateKey.rotationPolicy (Always on leaves, Never on CAs), and name, kind and group of the "
+    "issuer.",
     source="https://cert-manager.io/docs/releases/release-notes/release-notes-1.18/",
     scope="object",
 )
-def _key_changes(context: Context) -> Iterator[Hit]:
-    for certificate in certificates(context):
-        spec = _spec(certificate)
-        policy = (spec.get("privateKey") or {}).get("rotationPolicy")
-        disabled = (spec.get("renewal") or {}).get("policy") == "Disabled"
-        if spec.get("isCA") and policy != "Never" and known(policy) and not disabled:
-            yield Hit(ident(certificate), f"isCA, and rotationPolicy is {policy or 'not set'}")
+def _defaults(context: Context) -> Iterator[Hit]:
+    for certificate in context.cert_manager.certificates:
+        issuer = mapping(certificate.spec.get("issuerRef"))
+        left = [f"issuerRef.{part}" for part in ("kind", "group") if not issuer.get(part)]
+        left += [] if certificate.key.get("rotationPolicy") else ["privateKey.rotationPolicy"]
+        left += [] if certificate.spec.get("duration") else ["duration"]
+        if left:
+            yield Hit(certificate.object, f"it says nothing of {', '.join(left)}")
+
+
+@rule(
+    "trust-request-usage",
+    "error",
+    "A Certificate is asked for with usages that don't fit its use",
+    effect="The peer refuses a certificate whose extended key usage (or whose CA's) doesn't allow the role that it is "
+    "shown in.",
+    fix="usages: digital signature, with server auth where it is shown as a server and client auth where it is shown "
+    "as a client; on CAs cert sign and crl sign alone.",
+    source="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12",
+)
+def _usage(context: Context) -> Iterator[Hit]:
+    for certificate in context.cert_manager.certificates:
+        for use in context.uses_of("Secret", certificate.namespace, certificate.secret):
+            if not use.role:
+                continue
+            for asked in (certificate, *context.cert_manager.above(certificate)):
+                if not asked.serves_as(use.role) and known(asked.usages):
+                    what = "" if asked is certificate else f", which issues {certificate.object},"
+                    yield Hit(
+                        asked.object,
+                        f"its usages{what} have no {use.role} auth, and {use.reader} ({use.where}) needs it as a "
+                        f"{use.role}",
+                    )
+
+
+@rule(
+    "trust-request-no-usage",
+    "warning",
+    "A Certificate is asked for without a role",
+    effect="cert-manager's default is digital signature and key encipherment, with no extended key usage at all: the "
+    "certificate is good for servers and for clients. One that is meant for a server may join or call as a client.",
+    fix="usages: digital signature with server auth, or with client auth.",
+    source=f"{_API}; cert-manager/cert-manager pkg/util/pki/csr.go (KeyUsagesForCertificateOrCertificateRequest)",
+    scope="object",
+)
+def _no_usage(context: Context) -> Iterator[Hit]:
+    for certificate in context.cert_manager.certificates:
+        named = EXTENDED_USAGES.intersection(certificate.usages)
+        if not certificate.is_ca and not named and known(certificate.spec.get("usages")):
+            said = f"usages is {', '.join(certificate.usages)}" if certificate.usages else "it says nothing of usages"
+            yield Hit(certificate.object, said)
+
+
+@rule(
+    "trust-request-encipherment",
+    "warning",
+    "A Certificate with an elliptic curve is asked for with a usage of RSA's",
+    effect="A certificate for an EC key must not allow keyEncipherment or dataEncipherment; strict verifiers refuse "
+    "it.",
+    fix="Leave key encipherment out where privateKey.algorithm is ECDSA or Ed25519.",
+    source="https://www.rfc-editor.org/rfc/rfc8813#section-3",
+    scope="object",
+)
+def _encipherment(context: Context) -> Iterator[Hit]:
+    for certificate in context.cert_manager.certificates:
+        found = sorted(_ENCIPHERING.intersection(certificate.usages))
+        if found and certificate.key.get("algorithm") in _CURVES:
+            yield Hit(certificate.object, f"{certificate.key.get('algorithm')} with {', '.join(found)}")
+
+
+@rule(
+    "trust-request-ca-usages",
+    "warning",
+    "A CA is asked for that can be shown in a handshake",
+    effect="Without usages cert-manager adds digital signature and key encipherment to a CA; its own pair then passes "
+    "where its leaves do. An extended key usage on a CA binds everything below it.",
+    fix="usages: cert sign, crl sign.",
+    source="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3",
+    scope="object",
+)
+def _ca_usages(context: Context) -> Iterator[Hit]:
+    for certificate in context.cert_manager.certificates:
+        more = [each for each in certificate.usages if each not in _SIGNING_ALONE]
+        if certificate.is_ca and (more or not certificate.usages) and known(certificate.spec.get("usages")):
+            yield Hit(certificate.object, f"isCA, and usages has {', '.join(more)}" if more else "isCA without usages")
 
 
 @rule(
@@ -142,36 +258,8 @@ def _key_changes(context: Context) -> Iterator[Hit]:
 )
 def _secret_twice(context: Context) -> Iterator[Hit]:
     first: dict[tuple[str, str], str] = {}
-    for certificate in certificates(context):
-        secret = (key_of(certificate)[1], str(_spec(certificate).get("secretName")))
-        holder = first.setdefault(secret, ident(certificate))
-        if holder != ident(certificate) and known(secret):
-            yield Hit(ident(certificate), f"Secret {secret[1]} is also that of {holder}")
-
-
-@rule(
-    "cluster-anyone-issues",
-    "warning",
-    "Any namespace can have a certificate issued for the cluster link",
-    effect="A ClusterIssuer signs for every namespace, CAs included, and in pki mode any client certificate of that CA "
-    "joins as a data plane.",
-    fix="Restrict it with approver-policy (a CertificateRequestPolicy for this issuer), or use an Issuer in a closed "
-    "namespace.",
-    source="https://cert-manager.io/docs/policy/approval/approver-policy/",
-)
-def _anyone(context: Context) -> Iterator[Hit]:
-    pki = [g for g in planes(context, "control_plane") if g.cluster_mtls.startswith("pki")]
-    secrets = {(g.namespace, source.name) for g in pki for mount in g.source.mounts for source in mount.sources}
-    cluster_leaves = [c for c in certificates(context) if (key_of(c)[1], str(_spec(c).get("secretName"))) in secrets]
-    restricted = {
-        str((((policy.get("spec") or {}).get("selector") or {}).get("issuerRef") or {}).get("name"))
-        for policy in context.objects.all("CertificateRequestPolicy")
-    }
-    wanted = {gateway.setting("cluster_cert") for gateway in pki}
-    for certificate in cluster_leaves:
-        reference = _spec(certificate).get("issuerRef") or {}
-        name = str(reference.get("name"))
-        secret = str(_spec(certificate).get("secretName"))
-        used = any(value and f"/{secret}/" in value for value in wanted)
-        if used and reference.get("kind") == "ClusterIssuer" and not restricted & {name, "*", "None"}:
-            yield Hit(f"ClusterIssuer//{name}", f"it signs {ident(certificate)} and whatever else is asked of it")
+    for certificate in context.cert_manager.certificates:
+        secret = (certificate.namespace, certificate.secret)
+        holder = first.setdefault(secret, certificate.object)
+        if holder != certificate.object and certificate.secret and known(secret):
+            yield Hit(certificate.object, f"Secret {certificate.secret} is also that of {holder}")
