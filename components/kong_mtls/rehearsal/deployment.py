@@ -13,12 +13,11 @@ from typing import Any
 
 from kong_mtls.rehearsal import diff, standins, wire
 from kong_mtls.rehearsal.apiserver import ApiServer
+from kong_mtls.rehearsal.cluster import Cluster
 from kong_mtls.rehearsal.diff import Change, Step
 from kong_mtls.rehearsal.resource import Resource, label
-from kong_mtls.rehearsal.standins import Call, Made, ResourceError, StandIn, Waiting, kubernetes
+from kong_mtls.rehearsal.standins import Call, Made, ResourceError, StandIn, kubernetes
 from kong_mtls.rehearsal.state import Recorded, State
-
-Place = tuple[str, str, str]
 
 
 class Deployment:
@@ -35,6 +34,7 @@ class Deployment:
         made: Every resource so far, by URN.
         steps: What happens to each custom resource, by URN.
         unstaged: What has no stand-in: URN, or what else was asked for, to type.
+        cluster: The Kubernetes objects that the run has made so far.
     """
 
     def __init__(  # noqa: D107 - said above
@@ -50,13 +50,11 @@ class Deployment:
         self.made: dict[str, Resource] = {}
         self.steps: dict[str, Step] = {}
         self.unstaged: dict[str, str] = {}
+        self.cluster = Cluster(state, preview=preview)
         self._api = ApiServer(state)
-        self._objects: dict[Place, Mapping[str, Any]] = {}
-        self._left: dict[Place, tuple[str, Mapping[str, Any]]] | None = None
         self._old_urns: dict[str, str] = {}
         self._old_dependents: dict[str, dict[str, list[str]]] | None = None
         self._forced: dict[str, str] = {}
-        self._waiting: dict[str, tuple[Call, StandIn, str]] = {}
 
     def keep(self, resource: Resource) -> Resource:
         """Adds a resource.
@@ -97,7 +95,7 @@ class Deployment:
         if id_ != wire.UNKNOWN_TEXT:
             kind = resource.type.rpartition(":")[2]
             namespace, _, name = id_.rpartition("/")
-            found = self.find(kind, namespace, name) if resource.type.startswith("kubernetes:") else None
+            found = self.cluster.find(kind, namespace, name) if resource.type.startswith("kubernetes:") else None
             if found is None:
                 self.unstaged[f"{resource.urn} (read of {id_})"] = resource.type
             secret = frozenset({"data", "stringData"}) if kind == "Secret" else frozenset()
@@ -114,21 +112,6 @@ class Deployment:
         outputs = {"name": name, "outputs": dict(exports), "secretOutputNames": secret}
         return self._looked_up(replace(resource, id=name, outputs=outputs))
 
-    def find(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
-        """The object that this run, or a controller after it, made; in a preview else the one that the last run left
-        and this one has not come to yet."""
-        place = (kind, namespace, name)
-        if place in self._objects or not self.preview:
-            return self._objects.get(place)
-        if self._left is None:
-            self._left = {
-                place: (urn, item)
-                for urn, record in self.state.resources.items()
-                for place, item in _objects(record).items()
-            }
-        urn, item = self._left.get(place, ("", None))
-        return None if urn in self.made else item
-
     def deletions(self) -> list[Step]:
         """What the last run left and this one no longer declares."""
         kept = {self._old_urns.get(urn, urn) for urn in self.made}
@@ -143,7 +126,12 @@ class Deployment:
 
     def waiting(self) -> dict[str, str]:
         """URN and reason of every resource whose controller is not done."""
-        return {urn: reason for urn, (_, _, reason) in sorted(self._waiting.items())}
+        return self.cluster.waiting()
+
+    def finish(self) -> None:
+        """The program has ended, or cannot go on: what it has not declared by now is somebody else's."""
+        self.cluster.finish()
+        self._take_over()
 
     def _looked_up(self, resource: Resource) -> Resource:
         self.steps[resource.urn] = Step(resource.urn, resource.type, resource.name, "read")
@@ -156,7 +144,7 @@ class Deployment:
     def _index(self, resource: Resource) -> None:
         step = self.steps.get(resource.urn)
         if resource.staged and not (step is not None and step.op == "read"):
-            self._objects.update(_objects(resource))
+            self.cluster.put(resource)
 
     def _decide(self, resource: Resource, stand_in: StandIn, secret: frozenset[str]) -> Resource:
         """Same, create, update or replace: then the resource as the program gets it back."""
@@ -170,7 +158,7 @@ class Deployment:
             preview=self.preview,
             old=old,
             settings=self._settings(resource),
-            world=self,
+            world=self.cluster,
         )
         if old is not None:
             call = replace(call, inputs=diff.keep_ignored(old.inputs, call.inputs, resource.ignore_changes))
@@ -187,17 +175,16 @@ class Deployment:
         if step.delete_first:
             self._force_dependents(resource.urn)
         made = self._made(stand_in, call, step, old)
-        resource = replace(
-            resource,
-            id=made.id,
-            inputs=call.inputs,
-            outputs=_mark(made.outputs, secret),
-            cluster=old.cluster if old else (),
-        )
+        held = old.cluster if old is not None else ()
+        if step.op == "replace":
+            self.cluster.leave(stand_in, held)
+            held = ()
+        resource = replace(resource, id=made.id, inputs=call.inputs, outputs=_mark(made.outputs, secret), cluster=held)
         self.keep(resource)
         if stand_in.controller is not None and not self.preview:
-            self._waiting[resource.urn] = (call, stand_in, "not asked yet")
-        self._settle()
+            self.cluster.control(resource.urn, call, stand_in, held)
+        self.cluster.settle()
+        self._take_over()
         return self.made[resource.urn]
 
     def _recorded(self, resource: Resource) -> Recorded | None:
@@ -247,7 +234,7 @@ class Deployment:
             name = other.rpartition("::")[2]
             inputs = {**record.inputs, **dict.fromkeys(keys, wire.UNKNOWN)}
             settings = self._settings(Resource(other, record.type, name, provider=record.provider))
-            call = Call(other, record.type, name, inputs, self.at, self.preview, record, settings, self)
+            call = Call(other, record.type, name, inputs, self.at, self.preview, record, settings, self.cluster)
             found = diff.changes(record.inputs, inputs)
             if _touched(stand_in.replaces(call), found):
                 self._forced.setdefault(other, f"depends on {label(urn)}, which is deleted first")
@@ -270,38 +257,16 @@ class Deployment:
             return Made(old.id if old is not None and step.op == "update" else "", stand_in.known(call))
         return stand_in.create(call)
 
-    def _settle(self) -> None:
-        """Asks controllers until none makes progress: what one makes another may have waited for."""
-        progress = True
-        while progress:
-            progress = False
-            for urn, (call, stand_in, _) in list(self._waiting.items()):
-                assert stand_in.controller is not None
-                answer = stand_in.controller(call, self.made[urn].cluster)
-                if isinstance(answer, Waiting):
-                    self._waiting[urn] = (call, stand_in, answer.reason)
-                    continue
-                self.made[urn] = replace(self.made[urn], cluster=answer)
-                self._index(self.made[urn])
-                del self._waiting[urn]
-                progress = True
+    def _take_over(self) -> None:
+        """What controllers have made becomes part of the resources that they made it of."""
+        for urn in self.cluster.controlled():
+            made = self.cluster.made_by(urn)
+            if self.made[urn].cluster is not made:
+                self.made[urn] = replace(self.made[urn], cluster=made)
 
 
 def _touched(patterns: Iterable[str], changes: Sequence[Change]) -> bool:
     return any(diff.covers(pattern, change) for pattern in patterns for change in changes)
-
-
-def _objects(resource: Resource | Recorded) -> dict[Place, Mapping[str, Any]]:
-    """The Kubernetes objects of a resource by kind, namespace and name: its own, and what a controller made of it."""
-    if not resource.type.startswith("kubernetes:"):
-        return {}
-    own = "kind" in resource.inputs and not kubernetes.is_patch(resource.type, resource.inputs)
-    items = [*([resource.outputs] if own else []), *resource.cluster]
-    return {(item["kind"], kubernetes.namespace_of(item), _name(item)): item for item in items}
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    return str(kubernetes.metadata(item).get("name"))
 
 
 def _mark(outputs: Mapping[str, Any], secret: frozenset[str]) -> dict[str, Any]:

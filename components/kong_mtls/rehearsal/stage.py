@@ -140,6 +140,8 @@ def perform(
     if failure is not None:
         raise _told_apart(failure, redact) from None
     try:
+        if not preview:
+            deployment.finish()
         deletions = deployment.deletions()
     except ResourceError as error:
         raise ProgramFailed(str(error)) from None
@@ -178,7 +180,7 @@ def _performance(
 ) -> Performance:
     deployment = monitor.deployment
     resources = tuple(deployment.made[urn] for urn in sorted(deployment.made))
-    notes = [Message("warning", note) for note in config.notes]
+    notes = [Message("warning", note) for note in (*config.notes, *deployment.cluster.notes)]
     messages = [*notes, *(replace(message, text=redact(message.text)) for message in monitor.messages)]
     after = deployment.state
     if not deployment.preview:
@@ -188,6 +190,8 @@ def _performance(
             resources={r.urn: _record(r) for r in resources if _is_recorded(r)},
             exports=monitor.exports,
             placeholders=config.remembered,
+            remains=deployment.cluster.remains(),
+            memory=deployment.cluster.memory,
         )
     return Performance(
         project=project,

@@ -82,6 +82,8 @@ class State:
         resources: Custom resources by URN.
         exports: The stack's outputs; secret ones marked.
         placeholders: What stood in for secure config values, by ``<config path>#<digest of the ciphertext>``.
+        remains: Kubernetes objects that controllers made and that outlived their resource.
+        memory: What stand-ins remember beyond any resource.
     """
 
     project: str
@@ -89,10 +91,12 @@ class State:
     resources: Mapping[str, Recorded] = field(default_factory=dict)
     exports: Mapping[str, Any] = field(default_factory=dict)
     placeholders: Mapping[str, str] = field(default_factory=dict, repr=False)
+    remains: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    memory: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def dump(self) -> str:
         """The file's text; the same for the same state."""
-        data = {
+        data: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
             "project": self.project,
@@ -101,6 +105,10 @@ class State:
             "exports": wire.to_json(self.exports),
             "placeholders": dict(sorted(self.placeholders.items())),
         }
+        if self.remains:
+            data["remains"] = [wire.to_json(item) for item in self.remains]
+        if self.memory:
+            data["memory"] = wire.to_json(self.memory)
         return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -145,6 +153,8 @@ def load(path: Path, project: str, stack: str) -> State:
             resources={urn: Recorded.from_json(item) for urn, item in data["resources"].items()},
             exports=wire.from_json(data["exports"]),
             placeholders=dict(data["placeholders"]),
+            remains=tuple(wire.from_json(item) for item in data.get("remains", ())),
+            memory=wire.from_json(data.get("memory", {})),
         )
     except (KeyError, TypeError, AttributeError, ValueError):
         raise UnreadableInput(f"{path}: the rehearsal's state is damaged: parts are missing. {advice}") from None

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kong_mtls.rehearsal.standins import helm, kubernetes, randomness, tls
-from kong_mtls.rehearsal.standins.model import Call, Made, ResourceError, StandIn, Waiting, World
+from kong_mtls.rehearsal.standins import cert_manager, helm, kubernetes, randomness, tls, trust_manager
+from kong_mtls.rehearsal.standins.model import Call, Made, Reconciled, ResourceError, StandIn, Waiting, World
 
-__all__ = ["Call", "Made", "ResourceError", "StandIn", "Waiting", "World", "find"]
+__all__ = ["Call", "Made", "Reconciled", "ResourceError", "StandIn", "Waiting", "World", "find"]
 
-_BY_TYPE: Mapping[str, StandIn] = {**tls.STAND_INS, **randomness.STAND_INS, **helm.STAND_INS}
+_BY_TYPE: Mapping[str, StandIn] = {
+    **tls.STAND_INS,
+    **randomness.STAND_INS,
+    **helm.STAND_INS,
+    **cert_manager.STAND_INS,
+    **trust_manager.STAND_INS,
+}
 
 
 def find(type_: str) -> StandIn | None:

@@ -23,7 +23,7 @@ AUTONAMED: Final = "pulumi.com/autonamed"
 PATCH_FORCE: Final = "pulumi.com/patchForce"
 
 _CONTAINER = "spec.containers[*]", "spec.initContainers[*]"
-_IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
+IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
 
 # Kinds that can be staged, by "<group>/<version>" as type tokens write it, with the fields that force a replacement.
 # "core" is the group that has no name in manifests.
@@ -124,10 +124,10 @@ def _object(kind: str, fields: tuple[str, ...]) -> StandIn:
     def replace_on(call: Call) -> tuple[str, ...]:
         immutable = call.value("immutable", False)
         if kind == "Secret" and (immutable or not call.flag("enableSecretMutable")):
-            return (*_IDENTITY, "type", "stringData", "data")
+            return (*IDENTITY, "type", "stringData", "data")
         if kind == "ConfigMap" and (immutable or not call.flag("enableConfigMapMutable")):
-            return (*_IDENTITY, "binaryData", "data")
-        return (*_IDENTITY, *fields)
+            return (*IDENTITY, "binaryData", "data")
+        return (*IDENTITY, *fields)
 
     return StandIn(
         create=create,
@@ -277,11 +277,11 @@ def forces(inputs: Mapping[str, Any]) -> bool:
     return str((metadata(inputs).get("annotations") or {}).get(PATCH_FORCE, "")).lower() == "true"
 
 
-PATCH = StandIn(create=create, check=check, replace_on=_IDENTITY)
+PATCH = StandIn(create=create, check=check, replace_on=IDENTITY)
 CUSTOM = StandIn(
     create=create,
     check=check,
-    replace_on=_IDENTITY,
+    replace_on=IDENTITY,
     delete_first=delete_first,
     identity=identity,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,10 +16,33 @@ class ResourceError(Exception):
 
 
 class World(Protocol):
-    """What exists at this moment of a run, as far as the run itself made it."""
+    """What exists at this moment of a run, as far as the run itself made it.
+
+    Attributes:
+        complete: Whether the program cannot go on, or has ended: what it has not declared by now is somebody else's.
+        memory: What stand-ins remember from run to run beyond any resource; text by a key of their own.
+    """
+
+    memory: MutableMapping[str, Any]
+
+    @property
+    def complete(self) -> bool:
+        """See above."""
 
     def find(self, kind: str, namespace: str, name: str) -> Mapping[str, Any] | None:
         """The Kubernetes object of that kind and name (namespace ``""``: cluster-scoped), or None."""
+
+    def all(self, kind: str) -> tuple[Mapping[str, Any], ...]:
+        """Every Kubernetes object of a kind, by namespace and name."""
+
+    def namespaces(self) -> Mapping[str, Mapping[str, str]]:
+        """The labels of every namespace that is declared or that something lies in, by its name."""
+
+    def releases(self, chart: str) -> tuple[Mapping[str, Any], ...]:
+        """The inputs of every Helm release of a chart, by the chart's own name."""
+
+    def note(self, text: str) -> None:
+        """Tells whoever reads the report, once."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +91,31 @@ class Made:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A controller has not done its work yet, and why; it is asked again when something else has been made."""
+    """A controller has not done its work yet, and why; what it made before stays as it is.
+
+    Attributes:
+        reason: What it waits for.
+        status: The resource's ``status`` meanwhile.
+    """
 
     reason: str
+    status: Mapping[str, Any] = field(default_factory=dict)
 
 
-Controller = Callable[[Call, tuple[Mapping[str, Any], ...]], "tuple[Mapping[str, Any], ...] | Waiting"]
+@dataclass(frozen=True)
+class Reconciled:
+    """A controller has done its work.
+
+    Attributes:
+        objects: The Kubernetes objects that it makes of the resource.
+        status: The resource's ``status``.
+    """
+
+    objects: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    status: Mapping[str, Any] = field(default_factory=dict)
+
+
+Controller = Callable[[Call, tuple[Mapping[str, Any], ...]], "tuple[Mapping[str, Any], ...] | Reconciled | Waiting"]
 Patterns = tuple[str, ...]
 
 
@@ -107,7 +149,9 @@ class StandIn:
         due: A reason to replace the resource although nothing changed, e.g. that its certificate runs out.
         identity: What may exist only once, e.g. ``v1/Secret/ns/name``; None for what never collides.
         controller: What a controller in the cluster would make of the resource: Kubernetes objects, given those that
-            it holds already. Asked in every run but not in a preview.
+            it holds already. Asked in every run but not in a preview, and again whenever something changes that it
+            has looked at; it has to answer the same for the same.
+        leaves: Kinds of these objects that stay in the cluster when the resource goes.
         secret_outputs: Outputs that the provider's schema marks secret, beside those that the program names.
     """
 
@@ -119,6 +163,7 @@ class StandIn:
     due: Callable[[Recorded, datetime], str | None] = _never_due
     identity: Callable[[Mapping[str, Any]], str | None] = _no_identity
     controller: Controller | None = None
+    leaves: frozenset[str] = frozenset()
     secret_outputs: frozenset[str] = frozenset()
 
     def replaces(self, call: Call) -> Patterns:
