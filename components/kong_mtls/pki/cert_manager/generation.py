@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from ...custom_object import CustomObject
 from ...outputs import mapped, public
@@ -141,11 +141,48 @@ class Maker:
         export = self._declared(name, objects.public_export(object_name, namespace, root.object_name))
         # From the id, which is unknown before the Bundle is there: a first preview would look for it, and fail.
         place = export.id.apply(lambda _: f"{namespace}/{object_name}")
-        read = kubernetes.core.v1.ConfigMap.get(name, place, self.opts)
-        return pulumi.Output.from_input(public(read.data.apply(lambda data: str(data[objects.TRUST_KEY]))))
+        return PublicExport(name, place, object_name, namespace, self.opts).certificate_pem
 
     def _declared(self, name: str, manifest: Mapping[str, Any]) -> CustomObject:
         return declared(name, manifest, self.issuance, self.opts)
+
+
+class PublicExport(pulumi.CustomResource):
+    """A ConfigMap that trust-manager keeps, read at every update.
+
+    The SDK's own ``ConfigMap.get`` gives the provider no inputs; it then takes the whole live object for them, a
+    refresh takes them away again, and each refresh would show a change (pulumi-kubernetes, provider/pkg/provider,
+    ``Read``).
+    """
+
+    data: pulumi.Output[Mapping[str, str]]
+    """Its data; public."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        place: pulumi.Output[str],
+        object_name: str,
+        namespace: str,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Read it."""
+        # Without the namespace among the inputs the provider looks in `default`, whatever the id says.
+        inputs = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": object_name, "namespace": namespace},
+            "data": None,
+        }
+        read = pulumi.ResourceOptions(id=place, version=version("pulumi-kubernetes"))
+        super().__init__(
+            "kubernetes:core/v1:ConfigMap", resource_name, inputs, pulumi.ResourceOptions.merge(opts, read)
+        )
+
+    @property
+    def certificate_pem(self) -> pulumi.Output[str]:
+        """What is under ``objects.TRUST_KEY``."""
+        return pulumi.Output.from_input(public(self.data.apply(lambda data: str(data[objects.TRUST_KEY]))))
 
 
 def _end(pem: str, what: str) -> str:
