@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kong_mtls.rehearsal import summaries
+from kong_mtls.rehearsal import summaries, unstaged
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -21,8 +21,10 @@ def print_terminal(report: Mapping[str, Any], console: Console) -> None:
     """Links, certificates, drills, what a later day would bring, findings."""
     if report["placeholders"]:
         console.print(f"placeholders for secure config: {', '.join(report['placeholders'])}", markup=False)
-    for item in report["not_staged"]:
-        console.print(f"not staged: {item['type']}  {item['resource']}", markup=False)
+    if report["not_staged"]:
+        console.print(f"Not staged ({len(report['not_staged'])})")
+        for line in unstaged.lines({item["resource"]: item["type"] for item in report["not_staged"]}):
+            console.print(line, markup=False)
     print_links(report["links"], console)
     _certificates(report["certificates"], console)
     _drills(report["drill"], console)
