@@ -49,28 +49,25 @@ class CertManager(pulumi.ComponentResource):
     release_names: pulumi.Output[Mapping[str, str]]
     """Name of each release made here, once it is installed: `cert-manager`, `approver-policy`, `trust-manager`."""
 
-    def __init__(
-        self, name: str, args: CertManagerArgs | None = None, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: CertManagerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Install what isn't there."""
         super().__init__("kong-mtls:index:CertManager", name, {}, opts)
-        given: CertManagerArgs = args if args is not None else {}
         where = f'CertManager "{name}"'
-        check_inputs(CertManagerArgs, given, where)
-        found = problems(given)
+        check_inputs(CertManagerArgs, args, where)
+        found = problems(args)
         if found:
             raise InputError.of(found, f"{where}: the arguments can't be used:")
-        self._name, self._where, self._args, self._child = name, where, given, child_options(self, opts)
-        self._namespace = given.get("namespace") or NAMESPACE
-        self._sources = given.get("cluster_resource_namespace") or self._namespace
-        self._account = given.get("service_account") or cert_manager.SERVICE_ACCOUNT
+        self._name, self._where, self._args, self._child = name, where, args, child_options(self, opts)
+        self._namespace = args.get("namespace") or NAMESPACE
+        self._sources = args.get("cluster_resource_namespace") or self._namespace
+        self._account = args.get("service_account") or cert_manager.SERVICE_ACCOUNT
         self._releases: dict[str, Any] = {}
         self.ready: list[pulumi.Resource] = []
         """What Certificates, issuers, policies and Bundles depend on; empty where all was there already."""
         self._cert_manager()
-        self._approver_policy(given.get("approver_policy"))
-        self._trust_manager(given.get("trust_manager") or {})
-        reloader = given.get("reloader")
+        self._approver_policy(args.get("approver_policy"))
+        self._trust_manager(args.get("trust_manager") or {})
+        reloader = args.get("reloader")
         self.reloader = None if reloader is None else Reloader(f"{name}-reloader", reloader, self._child)
         """The component beside it, where asked for."""
         self._export()

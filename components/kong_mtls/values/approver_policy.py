@@ -10,7 +10,8 @@ WEBHOOK = "cert-manager-approver-policy"
 """The chart's name for its webhook's configuration."""
 
 PROTECTED: Mapping[str, str] = {
-    "crds": "set `approver_policy.skip_crds` or `keep_crds`",
+    "crds.enabled": "set `approver_policy.skip_crds`",
+    "crds.keep": "set `keep_crds`",
     "nameOverride": "names that other objects rely on come from the chart's",
 }
 

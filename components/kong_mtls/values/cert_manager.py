@@ -14,7 +14,8 @@ SERVICE_ACCOUNT = "cert-manager"
 _NAMES = "names that other objects rely on come from the release's"
 PROTECTED: Mapping[str, str] = {
     "clusterResourceNamespace": "set `cluster_resource_namespace`",
-    "crds": "set `skip_crds` or `keep_crds`",
+    "crds.enabled": "set `skip_crds`",
+    "crds.keep": "set `keep_crds`",
     "disableAutoApproval": "set `approver_policy`",
     "fullnameOverride": _NAMES,
     "installCRDs": "deprecated by the chart; set `skip_crds` or `keep_crds`",
