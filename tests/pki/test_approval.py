@@ -11,7 +11,7 @@ import pytest
 
 from kong_mtls import InputError
 from kong_mtls.pki.cert_manager import objects
-from kong_mtls.pki.cert_manager.approval import Requester, binding, policy, role
+from kong_mtls.pki.cert_manager.approval import Requester, binding, policy, request_policy, role
 from kong_mtls.pki.issue import Leaf
 
 Manifest = dict[str, Any]
@@ -214,6 +214,21 @@ def test_what_the_library_asks_for_is_allowed() -> None:
     assert "isCA" not in policies["leaf"]["allowed"]
     assert policies["ca"]["allowed"]["isCA"] is True
     assert {"isCA", "usages", "commonName"} <= denied(policies["leaf"], of_ca["spec"])
+
+
+def test_a_signing_request_has_one_name_and_no_other() -> None:
+    """What it holds besides would be signed unseen."""
+    leaf = Leaf(common_name="edge.data-plane", usages=("client_auth",))
+    request = objects.certificate_request("edge-1", "cert-manager", "pem", leaf, objects.issuer_ref("demo-ca-g1"))
+    spec = request_policy(request, name="demo-edge", common_name="edge.data-plane")["spec"]
+    good = {**request["spec"], "commonName": "edge.data-plane"}
+    assert selects(spec["selector"], good, "cert-manager")
+    assert denied(spec, good) == set()
+    assert denied(spec, {**good, "commonName": "dp.data-plane"}) == {"commonName"}
+    assert denied(spec, {**good, "dnsNames": ["dp.data-plane"]}) == {"dnsNames"}
+    assert denied(spec, {**good, "usages": ["server auth"]}) == {"usages"}
+    # Whoever holds the key has chosen it.
+    assert "privateKey" not in spec["constraints"]
 
 
 def test_the_policy_is_waited_for() -> None:

@@ -88,6 +88,23 @@ def policy(certificate: Mapping[str, Any], *, name: pulumi.Input[str]) -> dict[s
     return {"apiVersion": API, "kind": KIND, "metadata": metadata, "spec": found}
 
 
+def request_policy(
+    request: Mapping[str, Any], *, name: pulumi.Input[str], common_name: pulumi.Input[str]
+) -> dict[str, Any]:
+    """The policy that lets a signing request through which somebody else's key made.
+
+    Its common name is the only name that it may have: what else a request holds would be signed unseen. The requester
+    is whoever applies it: the user of the update, who must be allowed to `use` the policy. A cluster's administrator is.
+
+    Args:
+        request: the CertificateRequest's manifest.
+        name: of the policy.
+        common_name: the one expected of the request.
+    """
+    asked = {field: request["spec"][field] for field in ("usages", "duration", "issuerRef") if field in request["spec"]}
+    return policy({"metadata": request["metadata"], "spec": {**asked, "commonName": common_name}}, name=name)
+
+
 def role(certificate: Mapping[str, Any], *, name: pulumi.Input[str]) -> dict[str, Any]:
     """The right to use that policy, in the Certificate's namespace and for nothing else.
 
