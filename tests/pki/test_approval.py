@@ -225,7 +225,8 @@ def test_a_signing_request_has_one_name_and_no_other() -> None:
     assert selects(spec["selector"], good, "cert-manager")
     assert denied(spec, good) == set()
     assert denied(spec, {**good, "commonName": "dp.data-plane"}) == {"commonName"}
-    assert denied(spec, {**good, "dnsNames": ["dp.data-plane"]}) == {"dnsNames"}
+    assert denied(spec, {**good, "dnsNames": ["edge.data-plane"]}) == set()
+    assert denied(spec, {**good, "dnsNames": ["edge.data-plane", "dp.data-plane"]}) == {"dnsNames"}
     assert denied(spec, {**good, "usages": ["server auth"]}) == {"usages"}
     # Whoever holds the key has chosen it.
     assert "privateKey" not in spec["constraints"]

@@ -93,8 +93,9 @@ def request_policy(
 ) -> dict[str, Any]:
     """The policy that lets a signing request through which somebody else's key made.
 
-    Its common name is the only name that it may have: what else a request holds would be signed unseen. The requester
-    is whoever applies it: the user of the update, who must be allowed to `use` the policy. A cluster's administrator is.
+    It may have one name, as common name and, if it likes, as DNS name: what else a request holds would be signed unseen.
+    The requester is whoever applies it, the user of the update, who must be allowed to `use` the policy; a cluster's
+    administrator is.
 
     Args:
         request: the CertificateRequest's manifest.
@@ -102,7 +103,9 @@ def request_policy(
         common_name: the one expected of the request.
     """
     asked = {field: request["spec"][field] for field in ("usages", "duration", "issuerRef") if field in request["spec"]}
-    return policy({"metadata": request["metadata"], "spec": {**asked, "commonName": common_name}}, name=name)
+    made = policy({"metadata": request["metadata"], "spec": {**asked, "commonName": common_name}}, name=name)
+    made["spec"]["allowed"]["dnsNames"] = {"values": [common_name], **_exactly([common_name])}
+    return made
 
 
 def role(certificate: Mapping[str, Any], *, name: pulumi.Input[str]) -> dict[str, Any]:
