@@ -93,7 +93,7 @@ def request_policy(
 ) -> dict[str, Any]:
     """The policy that lets a signing request through which somebody else's key made.
 
-    It may have one name, as common name and, if it likes, as DNS name: what else a request holds would be signed unseen.
+    It may have one name, as common name and perhaps as DNS name: what else a request holds would be signed unseen.
     The requester is whoever applies it, the user of the update, who must be allowed to `use` the policy; a cluster's
     administrator is.
 
