@@ -1,10 +1,10 @@
 """What a pull request changes: rehearsed by one job (`compare`), written as a comment by another (`comment`).
 
 `compare` runs code of the branch and needs no secret; it takes the Python environment of the branch. `comment` runs
-no code of the branch and needs nothing but Python.
+no code of the branch and needs nothing but Python. `credentials` and `protected` are for the jobs that deploy.
 """
 
-# ruff: noqa: PLC0415 - `comment` runs without any package installed
+# ruff: noqa: PLC0415 - all but `compare` run without any package installed
 
 import argparse
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # run as a folder, Python looks into it only
 
-from scripts.pull_request import body, checkout, comments, github  # noqa: E402
+from scripts.pull_request import body, checkout, comments, environments, github  # noqa: E402
 from scripts.pull_request.model import VERSION, Comparison  # noqa: E402
 
 # GitHub takes summaries of up to 1 MiB a step.
@@ -64,7 +64,7 @@ def compare(given: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def _write(comparison: Comparison, out: Path, environment: Mapping[str, str]) -> None:
     """The data for the comment, the whole for people, and a summary of the job where that is wanted."""
     out.mkdir(parents=True, exist_ok=True)
-    whole = body.render(comparison, body.EVERYTHING)
+    whole = body.whole(comparison)
     (out / comments.FILE).write_text(comparison.dump(), "utf-8")
     (out / "comparison.md").write_text(whole, "utf-8")
     (out / "comment.md").write_text(body.comment(comparison), "utf-8")
@@ -82,18 +82,46 @@ def comment(given: argparse.Namespace, environment: Mapping[str, str]) -> int:
     Raises:
         Refused: the API refused, or the artifact can't be used.
     """
-    missing = [name for name in ("GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_TOKEN") if not environment.get(name)]
-    if missing:
-        raise github.Refused(f"{', '.join(missing)}: not set; this runs in a workflow, on the event workflow_run")
-    event = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_text("utf-8"))
+    api = _api(environment)
+    event = json.loads(Path(_needed(environment, "GITHUB_EVENT_PATH")).read_text("utf-8"))
     run = comments.Run.of(event)
     if run is None:
         say("the run wasn't for a pull request: nothing to write")
         return 0
-    url = environment.get("GITHUB_API_URL") or "https://api.github.com"
-    api = github.Api(url, environment["GITHUB_REPOSITORY"], environment["GITHUB_TOKEN"])
     comments.publish(api, run, say, given.author)
     return 0
+
+
+def credentials(given: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """See whether a stack can be deployed from here; that it can't is no error.
+
+    Raises:
+        Refused: this is no workflow.
+    """
+    # GitHub reads a notice from standard output.
+    environments.credentials(given.stack, environment, print)
+    return 0
+
+
+def protected(given: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """See that somebody had to agree before this job began.
+
+    Raises:
+        Refused: nobody had to.
+    """
+    environments.check_protected(_api(environment), given.environment)
+    return 0
+
+
+def _api(environment: Mapping[str, str]) -> github.Api:
+    url = environment.get("GITHUB_API_URL") or "https://api.github.com"
+    return github.Api(url, _needed(environment, "GITHUB_REPOSITORY"), _needed(environment, "GITHUB_TOKEN"))
+
+
+def _needed(environment: Mapping[str, str], name: str) -> str:
+    if not environment.get(name):
+        raise github.Refused(f"{name} is not set; this runs in a workflow")
+    return environment[name]
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
@@ -112,14 +140,19 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     one.add_argument("--out", type=Path, default=Path("out/pull-request"), help="default: %(default)s")
     two = commands.add_parser("comment", help="write the comment, in a workflow_run", allow_abbrev=False)
     two.add_argument("--author", default=comments.AUTHOR, help="whose comments are ours; default: %(default)s")
+    three = commands.add_parser("credentials", help="outputs whether a stack can be deployed", allow_abbrev=False)
+    three.add_argument("stack")
+    four = commands.add_parser("protected", help="fails if nobody must agree to a deployment", allow_abbrev=False)
+    four.add_argument("environment")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """The script: 0 all is well, 1 the head isn't or GitHub refused, 2 wrong usage."""
     given = _arguments(arguments)
+    commands = {"compare": compare, "comment": comment, "credentials": credentials, "protected": protected}
     try:
-        return (compare if given.command == "compare" else comment)(given, environment)
+        return commands[given.command](given, environment)
     except (checkout.GitFailed, github.Refused) as error:
         say(f"error: {error}")
         return 1

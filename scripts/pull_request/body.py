@@ -1,6 +1,8 @@
 """The comment: what a pull request changes, in Markdown that fits into what GitHub takes."""
 
 import re
+import sys
+from collections.abc import Iterable
 
 from scripts.pull_request.markdown import code, size, table
 from scripts.pull_request.model import Comparison, Stack, count
@@ -31,9 +33,9 @@ def comment(comparison: Comparison, link: str = "", limit: int = LIMIT) -> str:
         limit: the longest text that is taken.
     """
     for room in _ROOMS:
-        text = render(comparison, room, link)
-        if size(text) <= limit:
-            return text
+        fitting = _render(comparison, room, link, limit)
+        if fitting is not None:
+            return fitting
     shown = len(comparison.stacks)
     while True:
         text = "\n".join([*_head(comparison), *_cut_note(link), *_overview(comparison, shown)]) + "\n"
@@ -42,12 +44,32 @@ def comment(comparison: Comparison, link: str = "", limit: int = LIMIT) -> str:
         shown = shown * 2 // 3
 
 
-def render(comparison: Comparison, room: Room, link: str = "") -> str:
-    """The text with that much room for each stack."""
+def whole(comparison: Comparison) -> str:
+    """Everything, however long it gets."""
+    text = _render(comparison, EVERYTHING, "", sys.maxsize)
+    assert text is not None
+    return text
+
+
+def _render(comparison: Comparison, room: Room, link: str, limit: int) -> str | None:
+    """The text with that much room for each stack; None, and soon, if it doesn't fit."""
     sections = Sections(room)
-    lines = [line for stack in comparison.stacks if stack.changed for line in sections.of(stack)]
+    frame = [*_head(comparison), *_cut_note(link), *_overview(comparison, len(comparison.stacks))]
+    used = _size(frame)
+    lines: list[str] = []
+    for stack in comparison.stacks:
+        if used > limit:
+            return None
+        shown = list(sections.of(stack)) if stack.changed else []
+        used += _size(shown)
+        lines += shown
     note = _cut_note(link) if sections.cut else []
-    return "\n".join([*_head(comparison), *note, *_overview(comparison, len(comparison.stacks)), *lines]) + "\n"
+    text = [*_head(comparison), *note, *_overview(comparison, len(comparison.stacks)), *lines]
+    return "\n".join(text) + "\n" if _size(text) <= limit else None
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(size(line) + 1 for line in lines)
 
 
 def _head(comparison: Comparison) -> list[str]:

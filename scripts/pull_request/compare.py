@@ -148,8 +148,8 @@ def _worst(oks: Iterable[bool | None]) -> Verdict:
 def _certificates(base: Rows, head: Rows) -> list[Certificate]:
     """All certificates of the head, and those of the base that go.
 
-    One that isn't on the base takes the place of one that goes, of the same name and kind. One that is there has changed
-    if others read it now.
+    One that isn't on the base takes the place of one that goes, of the same name and kind. One that is on both has
+    changed if others read it now.
     """
     there = {one["fingerprint_sha256"]: one for one in base}
     here = {one["fingerprint_sha256"] for one in head}

@@ -171,7 +171,7 @@ class Comparison:
 
     def dump(self) -> str:
         """As JSON."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(asdict(self), indent=1) + "\n"
 
 
 def parse(text: str | bytes) -> Comparison:

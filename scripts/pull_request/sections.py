@@ -85,8 +85,8 @@ class Sections:
         return [*table(head, self._first(rows)), *self._more(rows, self.room.rows)]
 
     def _links(self, links: Sequence[Link]) -> Iterator[str]:
-        open_ = [link for link in links if link.verdict == "failed" or link.fate != "same"]
-        quiet = [link for link in links if link not in open_]
+        open_ = [link for link in links if _stands_out(link)]
+        quiet = [link for link in links if not _stands_out(link)]
         head = ("link", "client", "server", "base", "head", "")
         if open_:
             yield from ["", "**Links**", *self._table(head, [_link(link) for link in open_])]
@@ -166,6 +166,10 @@ def operations(stack: Stack) -> str:
 def fates(items: Sequence[object], *of: str) -> str:
     """How many items have which fate, in words; empty where none has one of them."""
     return ", ".join(f"{number} {fate}" for fate in of if (number := count(items, fate=fate)))
+
+
+def _stands_out(link: Link) -> bool:
+    return link.verdict == "failed" or link.fate != "same"
 
 
 def _link(link: Link) -> list[str]:
