@@ -14,7 +14,7 @@ DEV_STAMP := $(VENV)/.requirements-dev
 RUN := $(BIN)/python -m kong_mtls.cli
 REHEARSE := $(RUN) rehearse --stack $(STACK) $(if $(filter 1,$(SECRETS)),--secrets) $(if $(AT),--at $(AT)) $(if $(filter 1,$(DRILL)),--drill)
 
-.PHONY: help setup up preview pulumi rehearse prove audit test lint e2e bench clean
+.PHONY: help setup up preview pulumi rehearse prove audit test reference lint e2e bench clean
 
 help: ## this table
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ e2e: $(DEV_STAMP) ## the real engine on the cluster of KUBECONFIG; needs `pulumi
 
 bench: $(STAMP) ## benchmarks, a table each  [ARGS="upstream audit --json"]
 	@$(BIN)/python bench $(ARGS)
+
+reference: $(STAMP) ## docs/reference/ from docstrings, settings and commands
+	@$(BIN)/python -m scripts.reference
 
 lint: $(DEV_STAMP) ## ruff and strict types
 	@$(BIN)/ruff check .
