@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from kong_mtls.rehearsal import diff, standins, wire
+from kong_mtls.rehearsal import definitions, diff, standins, wire
 from kong_mtls.rehearsal.apiserver import ApiServer
 from kong_mtls.rehearsal.cluster import Cluster
 from kong_mtls.rehearsal.diff import Change, Step
 from kong_mtls.rehearsal.resource import Resource, label
-from kong_mtls.rehearsal.standins import Call, Made, ResourceError, StandIn, kubernetes
+from kong_mtls.rehearsal.standins import Call, Made, ResourceError, StandIn, kubernetes, wait_for
 from kong_mtls.rehearsal.state import Recorded, State
 
 
@@ -128,10 +128,44 @@ class Deployment:
         """URN and reason of every resource whose controller is not done."""
         return self.cluster.waiting()
 
+    def unmet(self, urn: str) -> str:
+        """What the engine would still wait for before it goes on after a resource; empty if nothing.
+
+        It waits for what the annotation ``pulumi.com/waitFor`` says, after it has made or changed the resource. What
+        has no controller here is ready at once.
+        """
+        step = self.steps.get(urn)
+        if self.preview or urn not in self.cluster.controlled() or step is None or step.op == "same":
+            return ""
+        resource = self.made[urn]
+        live = {**resource.outputs, "status": self.cluster.status(urn)}
+        return wait_for.unmet(kubernetes.metadata(resource.inputs), live)
+
+    def waited(self, urn: str) -> Resource:
+        """A resource as the program gets it back: with its status, if the engine waited for that."""
+        resource = self.made[urn]
+        notes = kubernetes.metadata(resource.inputs).get("annotations") or {}
+        step = self.steps.get(urn)
+        if urn in self.cluster.controlled() and step is not None and step.op != "same" and wait_for.parse(notes):
+            resource = replace(resource, outputs={**resource.outputs, "status": dict(self.cluster.status(urn))})
+            self.made[urn] = resource
+        return resource
+
     def finish(self) -> None:
         """The program has ended, or cannot go on: what it has not declared by now is somebody else's."""
         self.cluster.finish()
         self._take_over()
+
+    def check_order(self) -> None:
+        """Refuses objects that may be made before their kind is known.
+
+        Raises:
+            ResourceError: There are some; names each.
+        """
+        declared = {urn: one for urn, one in self.made.items() if not self._is_read(urn)}
+        problems = list(definitions.unordered(declared))
+        if problems:
+            raise ResourceError("\n".join(problems))
 
     def _looked_up(self, resource: Resource) -> Resource:
         self.steps[resource.urn] = Step(resource.urn, resource.type, resource.name, "read")
@@ -142,9 +176,12 @@ class Deployment:
             raise ResourceError(f"duplicate resource URN '{resource.urn}'; try giving it a unique name")
 
     def _index(self, resource: Resource) -> None:
-        step = self.steps.get(resource.urn)
-        if resource.staged and not (step is not None and step.op == "read"):
+        if resource.staged and not self._is_read(resource.urn):
             self.cluster.put(resource)
+
+    def _is_read(self, urn: str) -> bool:
+        step = self.steps.get(urn)
+        return step is not None and step.op == "read"
 
     def _decide(self, resource: Resource, stand_in: StandIn, secret: frozenset[str]) -> Resource:
         """Same, create, update or replace: then the resource as the program gets it back."""

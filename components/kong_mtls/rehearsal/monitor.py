@@ -6,6 +6,7 @@ parents, aliases, options, the stack's exports, and the log.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,7 +16,8 @@ from pulumi.runtime.proto import engine_pb2, resource_pb2
 
 from kong_mtls.rehearsal import wire
 from kong_mtls.rehearsal.deployment import Deployment
-from kong_mtls.rehearsal.resource import Message, Resource
+from kong_mtls.rehearsal.resource import Message, Resource, label
+from kong_mtls.rehearsal.standins import ResourceError
 
 __all__ = ["Message", "Monitor", "Resource"]
 
@@ -55,11 +57,16 @@ class Monitor(MockMonitor):
         self.exports: dict[str, Any] = {}
         self.messages: list[Message] = []
         self.failure: Exception | None = None
+        self._held: dict[str, Future[Any]] = {}
 
     # What the SDK calls, by the names of the resource monitor's protocol.
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-        """A resource is declared: a component, or a custom resource to create, change or leave as it is."""
+        """A resource is declared: a component, or a custom resource to create, change or leave as it is.
+
+        The answer is a future where the engine would wait for the resource to become ready: the program goes on with
+        what does not depend on it.
+        """
         try:
             resource = self._resource(request)
             if request.transforms:
@@ -71,12 +78,44 @@ class Monitor(MockMonitor):
             else:
                 secret = frozenset(request.additionalSecretOutputs)
                 resource = self.deployment.stage(resource, remote=request.remote, secret=secret)
+                self._release()
+                if self.deployment.unmet(resource.urn):
+                    answer: Future[Any] = Future()
+                    self._held[resource.urn] = answer
+                    return answer
         except Exception as error:
             self._fail(error)
             raise
+        return self._registered(resource.urn)
+
+    def _registered(self, urn: str) -> Any:
+        resource = self.deployment.waited(urn)
         return resource_pb2.RegisterResourceResponse(
             urn=resource.urn, id=resource.id, object=wire.to_struct(resource.outputs)
         )
+
+    def _release(self) -> bool:
+        """Answers what was held back and has become ready."""
+        ready = [urn for urn in self._held if not self.deployment.unmet(urn)]
+        for urn in ready:
+            answer = self._held.pop(urn)
+            if not answer.done():
+                answer.set_result(self._registered(urn))
+        return bool(ready)
+
+    def idle(self) -> None:
+        """The program waits for nothing but answers that are held back: what is not ready now never will be."""
+        if not self._held:
+            return
+        self.deployment.finish()
+        if self._release():
+            return
+        error = ResourceError("\n".join(self._never_ready(urn) for urn in self._held))
+        self._fail(error)
+        held, self._held = self._held, {}
+        for answer in held.values():
+            if not answer.done():
+                answer.set_exception(error)
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802
         """A resource is looked up by its id: another stack's exports, or an object that this run made."""
@@ -151,6 +190,14 @@ class Monitor(MockMonitor):
     def RequirePulumiVersion(self, request: Any) -> Any:  # noqa: ARG002, N802
         """There is no CLI whose version could be wrong."""
         return engine_pb2.RequirePulumiVersionResponse()
+
+    def _never_ready(self, urn: str) -> str:
+        reason = self.deployment.waiting().get(urn) or "its status never says so"
+        return (
+            f'{label(urn)}: "{self.deployment.made[urn].id}" does not become ready: it waits for '
+            f"{self.deployment.unmet(urn)}, but {reason}. The engine would give up after 10 minutes, or after "
+            "customTimeouts"
+        )
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """The engine's URN: the types of all parents but the stack stand before the resource's own."""

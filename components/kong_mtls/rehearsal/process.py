@@ -15,6 +15,7 @@ import importlib
 import logging
 import os
 import runpy
+import selectors
 import sys
 import threading
 import traceback
@@ -93,7 +94,7 @@ def _run(monitor: Monitor, project: Project, config: StackConfig, preview: bool)
         )
     )
     pulumi.runtime.set_all_config(dict(config.values), list(config.secret_keys))
-    loop = asyncio.new_event_loop()
+    loop = asyncio.SelectorEventLoop(_Idle(monitor))
     loop.set_exception_handler(lambda _loop, _context: None)  # a failed run leaves futures that nobody reads
     loop.set_default_executor(_Inline())
     asyncio.set_event_loop(loop)
@@ -117,10 +118,27 @@ class _Inline(ThreadPoolExecutor):
         """Calls `fn` at once."""
         future: Future[Any] = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            answer = fn(*args, **kwargs)
+            if isinstance(answer, Future):  # held back until the resource is ready
+                return answer
+            future.set_result(answer)
         except Exception as error:  # handed on, as an executor does
             future.set_exception(error)
         return future
+
+
+class _Idle(selectors.DefaultSelector):
+    """Tells the monitor when the program has nothing left to do but to wait: the loop then selects without a limit."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        super().__init__()
+        self._monitor = monitor
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready for reading or writing."""
+        if timeout is None:
+            self._monitor.idle()
+        return super().select(timeout)
 
 
 def _discard(_: Any) -> None:

@@ -142,6 +142,7 @@ def perform(
     try:
         if not preview:
             deployment.finish()
+        deployment.check_order()
         deletions = deployment.deletions()
     except ResourceError as error:
         raise ProgramFailed(str(error)) from None

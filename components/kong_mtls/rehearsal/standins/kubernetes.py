@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from kong_mtls.reader.manifests import CLUSTER_SCOPED
 from kong_mtls.rehearsal import wire
+from kong_mtls.rehearsal.standins import wait_for
 from kong_mtls.rehearsal.standins.model import Call, Made, ResourceError, StandIn
 from kong_mtls.rehearsal.state import Recorded
 from kong_mtls.rehearsal.wire import Secret, Unknown
@@ -173,6 +174,8 @@ def check(call: Call) -> dict[str, Any]:
     if isinstance(wire.plain(given), Unknown):
         return inputs
     meta = metadata(inputs)
+    notes = meta.get("annotations")
+    wait_for.parse(notes if isinstance(notes, dict) else {})
     changed: dict[str, Any] = {}
     if meta.get("generateName"):
         raise ResourceError("the `.metadata.generateName` field is not supported in Server-Side Apply mode")
