@@ -76,7 +76,8 @@ def rehearse(
         stack: The stack's name.
         now: The time of the run, with a time zone.
         at: A later day to judge the stack by: what has expired then, and what the next ``up`` would renew. Nothing is
-            made on that day; keys and certificates are those of `now`.
+            made on that day; keys and certificates are those of `now`, but for what controllers in the cluster have
+            renewed by themselves.
         out: The folder of all stacks' results; default: ``out`` beside the program.
         secrets: Write Secrets in clear (files 0600), so that the links can be proved from the files.
         drills: Also run the stack's drills; with ``secrets``, each step's files are written to ``drills`` below the
@@ -97,7 +98,8 @@ def rehearse(
         later = stage.perform(program, stack, at=at, preview=True, state=performance.state, pass_unstaged=pass_unstaged)
         ahead = tuple(step for step in later.steps if step.op not in ("same", "read"))
     judged = at or now
-    clear = render.render(performance, masked=False)
+    standing = performance if at is None else stage.aged(performance, at)
+    clear = render.render(standing, masked=False)
     objects = read_texts(clear)
     links = tuple(prove(objects, judged, tell))
     tell("auditing the manifests")
@@ -107,9 +109,9 @@ def rehearse(
     files_of_steps: dict[str, str] = {}
     if drills:
         steps = drill.run(program, stack, now=now, start=performance, files=files_of_steps, progress=tell)
-    data = report.build(performance, links, findings, objects, judged, ahead=ahead, drill=steps)
+    data = report.build(standing, links, findings, objects, judged, ahead=ahead, drill=steps)
     tell(f"writing {folder}")
-    files = clear if secrets else render.render(performance, masked=True)
+    files = clear if secrets else render.render(standing, masked=True)
     with render.replacing(folder) as fresh:
         render.write({**files, **files_of_steps} if secrets else files, fresh, secret=secrets)
         report.write(data, fresh)

@@ -21,7 +21,7 @@ from kong_mtls.rehearsal.standins import cert_manager_issue as pki
 from kong_mtls.rehearsal.standins import cert_manager_rules as rules
 from kong_mtls.rehearsal.standins import cert_manager_secret as secrets
 from kong_mtls.rehearsal.standins import crd_fields, kubernetes
-from kong_mtls.rehearsal.standins.cert_manager_issuers import NotReady, check_ready, signer
+from kong_mtls.rehearsal.standins.cert_manager_issuers import NotReady, check_ready, played, signer
 from kong_mtls.rehearsal.standins.go_time import rfc3339
 from kong_mtls.rehearsal.standins.model import Call, Made, Reconciled, StandIn, Waiting
 
@@ -91,6 +91,7 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
     other = secrets.annotation(found, secrets.CERTIFICATE_NAME) if found is not None else None
     if other not in (None, name) and _wants(call, namespace, str(other), place[1]):
         return _not_ready(call, "IncorrectCertificate", secrets.conflict(str(other)))
+    played(call.world, secrets.ref_of(spec), namespace)
     why = secrets.outdated(spec, name, found, request, call.at)
     if why is None:
         assert found is not None
@@ -205,9 +206,10 @@ def _granted(issued: pki.Issued, at: datetime) -> dict[str, Any]:
 
 
 def _certificate_request(call: Call, held: Held) -> Reconciled | Waiting:
+    spec, namespace = spec_of(call), kubernetes.namespace_of(call.inputs)
+    played(call.world, secrets.ref_of(spec), namespace)
     if held:
         return Reconciled(held, wire.plain(held[0]["status"]))
-    spec, namespace = spec_of(call), kubernetes.namespace_of(call.inputs)
     try:
         who = signer(call.world, secrets.ref_of(spec), namespace, None, call.at)
         csr = pki.load_request(base64.b64decode(spec["request"]))

@@ -10,6 +10,7 @@ Source: cert-manager/cert-manager v1.21.1, ``pkg/issuer/ca``, ``pkg/controller/c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
@@ -55,6 +56,32 @@ def check_ready(world: World, kind: str, namespace: str, spec: Mapping[str, Any]
         _ca(world, kind, namespace, spec)
 
 
+def played(world: World, ref: Mapping[str, str], namespace: str) -> str:
+    """Which issuer has to be played, as ``Kind/namespace/name``; empty if that is not, or not yet, so. Notes it.
+
+    Args:
+        world: What exists.
+        ref: An ``issuerRef`` with its defaults.
+        namespace: Of whoever refers to it.
+    """
+    # External kinds follow the names of cert-manager's own: AWSPCAClusterIssuer, StepClusterIssuer.
+    kind, home = ref["kind"], "" if ref["kind"].endswith("ClusterIssuer") else namespace
+    if ref["group"] != GROUP:
+        kind, why = f"{kind}.{ref['group']}", "is of a group that has no stand-in"
+    else:
+        issuer = world.find(kind, home, ref["name"])
+        type_ = "" if issuer is None else type_of(wire.plain(issuer["spec"]))
+        if type_ in ("selfSigned", "ca") or (issuer is None and not world.complete):
+            return ""
+        why = f"is of type {type_}" if type_ else "is not in the program"
+    place = "/".join(part for part in (kind, home, ref["name"]) if part)
+    world.note(
+        f"{place} {why}: a CA of the rehearsal's own plays it. What it really signs, for how long and for whom, is not "
+        "proved here."
+    )
+    return place
+
+
 def signer(world: World, ref: Mapping[str, str], namespace: str, own: PrivateKey | None, at: datetime) -> pki.Signer:
     """Who signs for `ref`.
 
@@ -69,26 +96,22 @@ def signer(world: World, ref: Mapping[str, str], namespace: str, own: PrivateKey
         NotReady: The issuer is not there yet, or not ready.
     """
     kind, name = ref["kind"], ref["name"]
-    if ref["group"] != GROUP:
-        return _played(world, (f"{kind}.{ref['group']}", namespace, name), at, "is of a group that has no stand-in")
-    home = "" if kind == "ClusterIssuer" else namespace
-    issuer = world.find(kind, home, name)
+    place = played(world, ref, namespace)
+    issuer = world.find(kind, "" if kind == "ClusterIssuer" else namespace, name) if ref["group"] == GROUP else None
+    if place:
+        acme = issuer is not None and type_of(wire.plain(issuer["spec"])) == "acme"
+        return replace(_play(world, place, at), gives_ca=not acme)
     if issuer is None:
-        if not world.complete:
-            raise NotReady(f'IssuerNotFound: Referenced "{kind}" not found: {kind} "{name}"')
-        return _played(world, (kind, home, name), at, "is not in the program")
+        raise NotReady(f'IssuerNotFound: Referenced "{kind}" not found: {kind} "{name}"')
     spec = wire.plain(issuer["spec"])
-    type_ = type_of(spec)
-    if type_ == "selfSigned":
-        if own is None:
-            raise NotReady('MissingAnnotation: Annotation "cert-manager.io/private-key-secret-name" missing')
-        return pki.Signer(own, crl=tuple(spec["selfSigned"].get("crlDistributionPoints") or ()))
-    if type_ == "ca":
+    if type_of(spec) == "ca":
         try:
             return _ca(world, kind, namespace, spec)
         except NotReady as error:
             raise NotReady(f'IssuerNotReady: {kind} "{name}": {error}') from None
-    return _played(world, (kind, home, name), at, f"is of type {type_}", gives_ca=type_ != "acme")
+    if own is None:
+        raise NotReady('MissingAnnotation: Annotation "cert-manager.io/private-key-secret-name" missing')
+    return pki.Signer(own, crl=tuple(spec["selfSigned"].get("crlDistributionPoints") or ()))
 
 
 def _ca(world: World, kind: str, namespace: str, spec: Mapping[str, Any]) -> pki.Signer:
@@ -116,20 +139,14 @@ def _ca(world: World, kind: str, namespace: str, spec: Mapping[str, Any]) -> pki
     )
 
 
-def _played(world: World, issuer: tuple[str, str, str], at: datetime, why: str, *, gives_ca: bool = True) -> pki.Signer:
-    """The CA that plays an issuer (kind, namespace, name): made once, for ten years."""
-    place = "/".join(part for part in issuer if part)
-    world.note(
-        f"{place} {why}: a CA of the rehearsal's own plays it. What it really signs, for how long and for whom, is not "
-        "proved here."
-    )
+def _play(world: World, place: str, at: datetime) -> pki.Signer:
+    """The CA that plays an issuer: made once, for ten years."""
     memory = f"{GROUP}/played/{place}"
     kept = world.memory.get(memory)
     if kept is None:
         begin = at.astimezone(timezone.utc).replace(microsecond=0)
-        common_name = f"rehearsal: {place}"[:64]
         made = mint.issue(
-            common_name,
+            f"rehearsal: {place}"[:64],
             not_before=begin,
             not_after=begin + timedelta(days=3650),
             key=mint.new_key("P-384"),
@@ -141,4 +158,4 @@ def _played(world: World, issuer: tuple[str, str, str], at: datetime, why: str, 
     text = kept.value if isinstance(kept, wire.Secret) else kept
     key = pki.load_key(text)
     assert key is not None
-    return pki.Signer(key, tuple(pki.load_chain(text)), gives_ca=gives_ca)
+    return pki.Signer(key, tuple(pki.load_chain(text)))
