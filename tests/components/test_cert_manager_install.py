@@ -1,6 +1,8 @@
 """cert-manager and what belongs to it: what is installed, in which order, and what is there already."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -215,13 +217,36 @@ def test_a_first_preview_knows_the_names(stage: Run) -> None:
     assert outputs(done)["cluster_resource_namespace"] == "cert-manager"
 
 
-def test_a_local_chart_has_its_own_version(stage: Run, root: Any) -> None:
+def test_a_local_chart_has_its_own_version(stage: Run, root: Path) -> None:
     """No repository is asked; a key that the pinned version doesn't have is a warning."""
     done = installed(stage, {"chart": {"path": str(root)}, "values": {"newKey": 1}})
     inputs = one(done, "cm-cert-manager").inputs
     assert inputs["chart"] == str(root)
     assert "repositoryOpts" not in inputs
     assert ["newKey" in it.text for it in done.messages] == [True]
+
+
+def test_the_program_in_the_guide_runs(stage: Run, root: Path) -> None:
+    """As it stands: cert-manager first, then the deployment, then Reloader."""
+    (text,) = re.findall(r"```python\n(.*?)```", (root / "docs" / "cert-manager.md").read_text("utf-8"), re.DOTALL)
+    done = stage(lambda: exec(compile(text, "cert-manager.md", "exec"), {"__name__": "__main__"}))
+    waits = order(done)
+    everything = {"cert-manager-cert-manager", "cert-manager-trust-manager", "cert-manager-trust-manager-webhook"}
+    certificates = [it.name for it in done.resources if it.type == "kubernetes:cert-manager.io/v1:Certificate"]
+    assert certificates
+    assert all(everything <= waits[name] for name in certificates)
+    assert waits["reloader"] >= {name for name in waits if name.endswith("kong-dp")}
+
+
+def test_what_the_guide_says_of_files_and_rules(root: Path) -> None:
+    """Its links lead somewhere, to their headings too."""
+    text = (root / "docs" / "cert-manager.md").read_text("utf-8")
+    for target, anchor in re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text):
+        there = (root / "docs" / target).read_text("utf-8") if target else text
+        headings = [
+            re.sub(r"[^a-z0-9 -]", "", it.lower()).replace(" ", "-") for it in re.findall(r"^#+ (.*)", there, re.M)
+        ]
+        assert not anchor or anchor in headings, (target, anchor)
 
 
 @pytest.mark.parametrize(
