@@ -99,7 +99,7 @@ def credentials(given: argparse.Namespace, environment: Mapping[str, str]) -> in
         Refused: this is no workflow.
     """
     # GitHub reads a notice from standard output.
-    environments.credentials(given.stack, environment, print)
+    environments.credentials(given.stack, environment, print, given.program)
     return 0
 
 
@@ -142,6 +142,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     two.add_argument("--author", default=comments.AUTHOR, help="whose comments are ours; default: %(default)s")
     three = commands.add_parser("credentials", help="outputs whether a stack can be deployed", allow_abbrev=False)
     three.add_argument("stack")
+    three.add_argument("--program", type=Path, default=Path(), help="the folder with Pulumi.yaml; default: here")
     four = commands.add_parser("protected", help="fails if nobody must agree to a deployment", allow_abbrev=False)
     four.add_argument("environment")
     return parser.parse_args(arguments)

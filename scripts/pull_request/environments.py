@@ -1,6 +1,7 @@
 """What a deployment's job finds in its environment on GitHub: credentials, and somebody who must agree."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -8,19 +9,20 @@ from urllib.parse import quote
 from scripts.pull_request.github import Api, Refused
 
 KUBECONFIG = "KUBECONFIG_CONTENT"
-TOKEN, BACKEND = "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL"
+TOKEN, BACKEND, PASSPHRASE = "PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"
 
 
-def credentials(stack: str, environment: Mapping[str, str], say: Callable[[str], None]) -> bool:
+def credentials(stack: str, environment: Mapping[str, str], say: Callable[[str], None], program: Path) -> bool:
     """Whether the job has what Pulumi needs; then the kubeconfig is in a file that only its user can read.
 
     Sets the step's outputs `ready` and `kubeconfig`. What is missing is a notice, by the name of the setting.
 
     Args:
         stack: the stack, for the notice.
-        environment: with `KUBECONFIG_CONTENT`, `PULUMI_ACCESS_TOKEN` or `PULUMI_BACKEND_URL`, and the runner's
-            `GITHUB_OUTPUT` and `RUNNER_TEMP`.
+        environment: with `KUBECONFIG_CONTENT`, `PULUMI_ACCESS_TOKEN` or `PULUMI_BACKEND_URL`, for the latter
+            `PULUMI_CONFIG_PASSPHRASE`, and the runner's `GITHUB_OUTPUT` and `RUNNER_TEMP`.
         say: prints a line; GitHub reads commands from it.
+        program: the folder with the stack's file.
 
     Raises:
         Refused: the runner's own settings are missing.
@@ -31,6 +33,9 @@ def credentials(stack: str, environment: Mapping[str, str], say: Callable[[str],
     missing = [] if environment.get(KUBECONFIG) else ["the secret KUBECONFIG"]
     if not environment.get(TOKEN) and not environment.get(BACKEND):
         missing.append(f"the secret {TOKEN} or the variable {BACKEND}")
+    elif environment.get(BACKEND) and not environment.get(PASSPHRASE) and _takes_a_passphrase(stack, program):
+        # Without one a new stack would be encrypted with the empty one.
+        missing.append(f"the secret {PASSPHRASE}")
     outputs = ["ready=false"]
     if missing:
         # The stack's name is the workflow's own word; still, no line of it becomes a command of its own.
@@ -44,6 +49,13 @@ def credentials(stack: str, environment: Mapping[str, str], say: Callable[[str],
     with Path(output).open("a", encoding="utf-8") as out:
         out.write("".join(f"{line}\n" for line in outputs))
     return not missing
+
+
+def _takes_a_passphrase(stack: str, program: Path) -> bool:
+    """Whether a state of one's own is encrypted with a passphrase: unless the stack's file names another provider."""
+    file = program / f"Pulumi.{stack}.yaml"
+    text = file.read_text("utf-8") if file.is_file() else ""
+    return not re.search(r"^secretsprovider:\s*[\"']?(?!passphrase)\w", text, re.MULTILINE)
 
 
 def check_protected(api: Api, environment: str) -> None:

@@ -21,12 +21,15 @@ def job(tmp_path: Path) -> dict[str, str]:
     return {"RUNNER_TEMP": str(tmp_path), "GITHUB_OUTPUT": str(output)}
 
 
-@pytest.mark.parametrize("backend", ["PULUMI_ACCESS_TOKEN", "PULUMI_BACKEND_URL"])
-def test_credentials(job: dict[str, str], backend: str) -> None:
+STATE = {"PULUMI_BACKEND_URL": "s3://states"}
+
+
+@pytest.mark.parametrize("backend", [{"PULUMI_ACCESS_TOKEN": "x"}, STATE | {"PULUMI_CONFIG_PASSPHRASE": "x"}])
+def test_credentials(job: dict[str, str], backend: dict[str, str]) -> None:
     """With a cluster and a state there is a kubeconfig that only its user can read, and later steps run."""
     said: list[str] = []
-    job |= {"KUBECONFIG_CONTENT": "kind: Config\n", backend: "x"}
-    assert credentials("prod", job, said.append)
+    job |= {"KUBECONFIG_CONTENT": "kind: Config\n", **backend}
+    assert credentials("prod", job, said.append, Path())
     file = Path(job["RUNNER_TEMP"]) / "kubeconfig"
     assert Path(job["GITHUB_OUTPUT"]).read_text() == f"before=1\nready=true\nkubeconfig={file}\n"
     assert (file.read_text(), stat.S_IMODE(file.stat().st_mode), said) == ("kind: Config\n", 0o600, [])
@@ -38,15 +41,28 @@ def test_credentials(job: dict[str, str], backend: str) -> None:
         ({}, "lacks the secret KUBECONFIG and the secret PULUMI_ACCESS_TOKEN or the variable PULUMI_BACKEND_URL"),
         ({"KUBECONFIG_CONTENT": "x"}, "lacks the secret PULUMI_ACCESS_TOKEN or the variable PULUMI_BACKEND_URL"),
         ({"PULUMI_ACCESS_TOKEN": "x", "KUBECONFIG_CONTENT": ""}, "lacks the secret KUBECONFIG"),
+        (STATE | {"KUBECONFIG_CONTENT": "x"}, "lacks the secret PULUMI_CONFIG_PASSPHRASE"),
     ],
 )
 def test_no_credentials(job: dict[str, str], given: dict[str, str], missing: str) -> None:
     """A notice names what isn't set, the steps after this one are passed over, and it is no error."""
     said: list[str] = []
-    assert not credentials("prod", job | given, said.append)
+    assert not credentials("prod", job | given, said.append, Path())
     assert said == [f"::notice::prod: nothing done, its environment {missing}"]
     assert Path(job["GITHUB_OUTPUT"]).read_text() == "before=1\nready=false\n"
     assert not (Path(job["RUNNER_TEMP"]) / "kubeconfig").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "enough"),
+    [("secretsprovider: awskms://alias/x", True), ("secretsprovider: passphrase", False), ("", False)],
+)
+def test_a_state_without_a_passphrase(job: dict[str, str], tmp_path: Path, line: str, enough: bool) -> None:
+    """Only where the stack's file says that something else encrypts it."""
+    (tmp_path / "Pulumi.prod.yaml").write_text(f"config: {{}}\n{line}\n")
+    said: list[str] = []
+    assert credentials("prod", job | STATE | {"KUBECONFIG_CONTENT": "x"}, said.append, tmp_path) is enough
+    assert len(said) == (not enough)
 
 
 def test_the_notice_is_for_github(job: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
