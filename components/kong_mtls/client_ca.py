@@ -26,7 +26,7 @@ from .kong_objects import INGRESS_CLASS, ca_object
 from .outputs import mapped, public
 from .pki import checks
 from .pki.authority import CertificateAuthority, CertificateAuthorityArgs, bundle
-from .pki.cert_manager.args import AuthorityIssuerArgs, IssuanceArgs
+from .pki.cert_manager.args import AuthorityIssuerArgs, IssuanceArgs, issuer_problems
 from .pki.generations import generations
 from .pki.issue import KEYS, Leaf
 from .pki.signer import SignerArgs, signer_args
@@ -315,6 +315,8 @@ def problems(args: ClientCaArgs) -> list[str]:
             known = generations(generate.get("generations"), generate.get("issuing"), "generate").trusted
         except InputError as error:
             found.append(str(error))
+        of_others = generate.get("issuers") or {}, generate.get("kept_in_state") or ()
+        found += issuer_problems(*of_others, known, "generate") if known else []
         ids = generate.get("ids") or {}
         found += [f"generate.ids: there is no generation {key!r}" for key in ids if known and key not in known]
         found += [

@@ -13,6 +13,7 @@ from .hybrid_args import HybridClusterArgs
 from .hybrid_cluster import MIGRATION, MODES
 from .outputs import plain_mapping
 from .pki import authority, checks
+from .pki.cert_manager.args import issuer_problems
 from .pki.generations import generations
 from .pki.issue import KEYS, Leaf
 
@@ -82,7 +83,7 @@ def _pki(cluster: HybridClusterArgs, planes: Sequence[str]) -> list[str]:
 def authority_problems(given: ClusterAuthorityArgs, leaf: LeafArgs, what: str) -> list[str]:
     """Generations out of order, and lifetimes that can't work, of a link's CA and its certificates."""
     found: list[str] = []
-    _try(found, lambda: generations(given.get("generations"), given.get("issuing"), f"{what}.authority"))
+    _try(found, lambda: _generations(given, f"{what}.authority"))
     leaf_hours = leaf.get("validity_hours", Leaf.validity_hours)
     found += checks.lifetime(leaf_hours, leaf.get("early_renewal_hours", Leaf.early_renewal_hours), f"{what}.leaf")
     validity = given.get("validity_hours", authority.VALIDITY_HOURS)
@@ -93,6 +94,18 @@ def authority_problems(given: ClusterAuthorityArgs, leaf: LeafArgs, what: str) -
     if key is not None and key not in KEYS:
         found.append(f"{what}.authority.key: {key!r} is not known; allowed: {', '.join(KEYS)}")
     return found
+
+
+def _generations(given: ClusterAuthorityArgs, what: str) -> None:
+    """Generations that can't be, or issuers of ones that aren't there.
+
+    Raises:
+        InputError: all of it.
+    """
+    trusted = generations(given.get("generations"), given.get("issuing"), what).trusted
+    problems = issuer_problems(given.get("issuers") or {}, given.get("kept_in_state") or (), trusted, what)
+    if problems:
+        raise InputError("; ".join(problems))
 
 
 def _try(found: list[str], action: Callable[[], Any]) -> None:

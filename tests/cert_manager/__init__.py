@@ -1,0 +1,1 @@
+"""Issuer cert-manager, on the repository's own program."""
