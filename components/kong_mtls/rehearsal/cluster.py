@@ -53,7 +53,9 @@ class Cluster:
         self.memory: MutableMapping[str, Any] = dict(state.memory)
         self.notes: list[str] = []
         self._state, self._preview = state, preview
+        # What a controller has made lies over what the program declares under the same name.
         self._objects: dict[Place, Mapping[str, Any]] = {}
+        self._made: dict[Place, Mapping[str, Any]] = {}
         self._remains: dict[Place, Mapping[str, Any]] = {place_of(item): item for item in state.remains}
         self._releases: dict[str, Mapping[str, Any]] = {}
         self._controlled: dict[str, _Controlled] = {}
@@ -73,8 +75,10 @@ class Cluster:
             self._releases[resource.urn] = wire.plain(resource.inputs)
             self._changed(_RELEASES)
             self._changed(_NAMESPACES)
-        for place, item in objects_of(resource).items():
-            self._set(place, item)
+        for item in _own(resource):
+            self._set(self._objects, place_of(item), item)
+        for item in resource.cluster:
+            self._set(self._made, place_of(item), item)
 
     def control(self, urn: str, call: Call, stand_in: StandIn, held: tuple[Mapping[str, Any], ...]) -> None:
         """Hands a resource to its controller, with the objects that this has made of it before."""
@@ -131,8 +135,9 @@ class Cluster:
         """The object that this run, or a controller after it, made; in a preview else the one that the last run left
         and this one has not come to yet."""
         place = (kind, namespace, name)
-        if place in self._objects:
-            return self._objects[place]
+        found = self._made.get(place) or self._objects.get(place)
+        if found is not None:
+            return found
         if not self._preview:
             return self._remains.get(place)
         if self._left is None:
@@ -146,13 +151,13 @@ class Cluster:
 
     def all(self, kind: str) -> tuple[Mapping[str, Any], ...]:
         """Every object of a kind, by namespace and name."""
-        places = {place for place in (*self._objects, *self._remains) if place[0] == kind}
-        return tuple(self._objects.get(place) or self._remains[place] for place in sorted(places))
+        found = {**self._remains, **self._objects, **self._made}
+        return tuple(found[place] for place in sorted(found) if place[0] == kind)
 
     def namespaces(self) -> Mapping[str, Mapping[str, str]]:
         """The labels of every namespace that is declared or that something of this run lies in."""
         found: dict[str, dict[str, str]] = {}
-        for kind, namespace, name in self._objects:
+        for kind, namespace, name in (*self._objects, *self._made):
             if kind == "Namespace":
                 labels = kubernetes.metadata(self._objects[kind, namespace, name]).get("labels") or {}
                 found[name] = {**labels, _NAME_LABEL: name}
@@ -188,23 +193,23 @@ class Cluster:
         now = {place_of(item): item for item in answer.objects}
         self.leave(one.stand_in, [item for item in before if place_of(item) not in now])
         for place, item in now.items():
-            self._set(place, item)
+            self._set(self._made, place, item)
 
     def _leave(self, stand_in: StandIn, objects: Iterable[Mapping[str, Any]]) -> None:
         self._remains.update({place_of(item): item for item in objects if item.get("kind") in stand_in.leaves})
 
-    def _set(self, place: Place, item: Mapping[str, Any]) -> None:
-        before = self._objects.get(place)
+    def _set(self, layer: dict[Place, Mapping[str, Any]], place: Place, item: Mapping[str, Any]) -> None:
+        before = layer.get(place)
         if before is item or before == item:
             return
-        self._objects[place] = item
+        layer[place] = item
         if place[0] == "Namespace" or (place[1] and place[1] not in self._inhabited):
             self._inhabited.add(place[1])
             self._changed(_NAMESPACES)
         self._changed(place)
 
     def _drop(self, place: Place) -> None:
-        if self._objects.pop(place, None) is not None:
+        if self._made.pop(place, None) is not None:
             self._changed(place)
 
     def _changed(self, what: Place | str) -> None:
@@ -248,11 +253,13 @@ class _Watch:
 
 def objects_of(resource: Resource | Recorded) -> dict[Place, Mapping[str, Any]]:
     """The Kubernetes objects of a resource: its own, and what a controller made of it."""
-    if not resource.type.startswith("kubernetes:"):
-        return {}
-    own = "kind" in resource.inputs and not kubernetes.is_patch(resource.type, resource.inputs)
-    items = [*([resource.outputs] if own else []), *resource.cluster]
-    return {place_of(item): item for item in items}
+    return {place_of(item): item for item in (*_own(resource), *resource.cluster)}
+
+
+def _own(resource: Resource | Recorded) -> list[Mapping[str, Any]]:
+    """The Kubernetes object that a resource is, if it is one."""
+    whole = "kind" in resource.inputs and not kubernetes.is_patch(resource.type, resource.inputs)
+    return [resource.outputs] if whole and resource.type.startswith("kubernetes:") else []
 
 
 def place_of(item: Mapping[str, Any]) -> Place:
