@@ -197,6 +197,11 @@ def labelled(*, with_id: bool) -> Bend:
 ENDING = tls_secret("cluster-ca", "cert-manager", minted("ending ca", ca=True, after=AT.replace(month=7)))
 
 
+def in_kong(source: Doc) -> Bend:
+    """A volume of the data plane's own."""
+    return values("dp", deployment={"userDefinedVolumes": [{"name": "extra", **source}]})
+
+
 def reloader(*namespaces: str, **given: Any) -> Bend:
     """Reloader, in these namespaces alone."""
     return chart("reloader", reloader={"watchGlobally": False, "namespaces": list(namespaces), **given})
@@ -307,6 +312,9 @@ EXAMPLES = {
         DP,
         bad(chart("trust-manager", "cert-manager")),
         good=bad(chart("trust-manager", "cert-manager"), reloader("kong", "kong-dp")),
+    ),
+    "trust-csi-certificate": Example(
+        DP, in_kong({"csi": {"driver": "csi.cert-manager.io"}}), good=in_kong({"emptyDir": {}})
     ),
     # --- charts
     "trust-chart-certificates": Example(DP, values("dp", certificates={"enabled": True})),

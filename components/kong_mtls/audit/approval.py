@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from kong_mtls.reader.cert_manager import POLICY_GROUP, IssuerRef, of_group
+from kong_mtls.reader.cert_manager import IssuerRef, of_group
 from kong_mtls.reader.manifests import Objects, ident, key_of, labels_of
 from kong_mtls.reader.pods import dicts, mapping, texts
 
 from .workloads import matches
 
+POLICY_GROUP = "policy.cert-manager.io"
 _RESOURCE = "certificaterequestpolicies"
 
 
@@ -34,6 +35,17 @@ class Policy:
     name: str
     spec: Mapping[str, Any] = field(repr=False, compare=False)
 
+    @property
+    def issuer_name(self) -> str:
+        """The one issuer's name that it is about; "" where it may be another's too."""
+        name = str(mapping(mapping(self.spec.get("selector")).get("issuerRef")).get("name") or "")
+        return "" if "*" in name else name
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The names of namespaces, or patterns of them, that it is about; empty for any."""
+        return texts(mapping(mapping(self.spec.get("selector")).get("namespace")).get("matchNames"))
+
     def selects(self, issuer: IssuerRef) -> bool:
         """Whether it is about requests to an issuer; what its selector leaves out is any."""
         given = mapping(mapping(self.spec.get("selector")).get("issuerRef"))
@@ -43,8 +55,7 @@ class Policy:
     def admits(self, namespace: str, objects: Objects) -> bool:
         """Whether it is about requests from a namespace; labels of one that isn't in the set may be any."""
         selector = mapping(mapping(self.spec.get("selector")).get("namespace"))
-        names = texts(selector.get("matchNames"))
-        if names and not any(_wild(name, namespace) for name in names):
+        if self.namespaces and not any(_wild(name, namespace) for name in self.namespaces):
             return False
         labels, found = mapping(selector.get("matchLabels")), objects.get("Namespace", None, namespace)
         return not labels or found is None or matches({"matchLabels": labels}, labels_of(found))
@@ -53,8 +64,7 @@ class Policy:
     def every_namespace(self) -> bool:
         """Whether requests of every namespace are its business."""
         selector = mapping(mapping(self.spec.get("selector")).get("namespace"))
-        names = texts(selector.get("matchNames"))
-        return (not names or "*" in names) and not selector.get("matchLabels")
+        return (not self.namespaces or "*" in self.namespaces) and not selector.get("matchLabels")
 
     @property
     def allows_ca(self) -> bool:
@@ -67,10 +77,38 @@ class Policy:
         return bool(mapping(self.spec.get("constraints")))
 
 
-def policies(objects: Objects) -> list[Policy]:
-    """Every policy of a set."""
-    found = (obj for obj in objects.all("CertificateRequestPolicy") if of_group(obj, POLICY_GROUP))
-    return [Policy(ident(obj), key_of(obj)[2], mapping(obj.get("spec"))) for obj in found]
+class Policies:
+    """The policies of a set, found by issuer and namespace; built once, so that thousands are no matter."""
+
+    def __init__(self, objects: Objects) -> None:
+        """Go through the set once."""
+        self._objects = objects
+        found = (obj for obj in objects.all("CertificateRequestPolicy") if of_group(obj, POLICY_GROUP))
+        self.all = [Policy(ident(obj), key_of(obj)[2], mapping(obj.get("spec"))) for obj in found]
+        self._named: dict[str, list[Policy]] = {}
+        for each in self.all:
+            self._named.setdefault(each.issuer_name, []).append(each)
+        self._selecting: dict[IssuerRef, list[Policy]] = {}
+        self._within: dict[IssuerRef, dict[str, list[Policy]]] = {}
+
+    def selecting(self, issuer: IssuerRef) -> list[Policy]:
+        """Those that are about requests to an issuer."""
+        if issuer not in self._selecting:
+            near = [*self._named.get(issuer.name, ()), *self._named.get("", ())]
+            self._selecting[issuer] = [each for each in near if each.selects(issuer)]
+        return self._selecting[issuer]
+
+    def admitting(self, issuer: IssuerRef, namespace: str) -> list[Policy]:
+        """Those that are about requests to an issuer from a namespace."""
+        if issuer not in self._within:
+            within: dict[str, list[Policy]] = {}
+            for each in self.selecting(issuer):
+                names = set(each.namespaces) or {""}
+                for name in {""} if any("*" in name for name in names) else names:
+                    within.setdefault(name, []).append(each)
+            self._within[issuer] = within
+        near = [*self._within[issuer].get(namespace, ()), *self._within[issuer].get("", ())]
+        return [each for each in near if each.admits(namespace, self._objects)]
 
 
 def _wild(pattern: object, text: str) -> bool:

@@ -12,12 +12,12 @@ from cryptography import x509
 from kong_mtls.reader.cert_manager import CertManager
 from kong_mtls.reader.chart import KongRelease, kong_releases
 from kong_mtls.reader.kic import DEFAULT_INGRESS_CLASS, CaCertificate, Failure, KongConfig, translate
-from kong_mtls.reader.kic import annotation as ann
 from kong_mtls.reader.kic.authorities import is_ca_object, object_data
-from kong_mtls.reader.manifests import Objects, annotations_of, ident, key_of, secret_data
+from kong_mtls.reader.manifests import Objects, annotations_of, ident, secret_data
 
 from . import certs
-from .approval import Policy, policies
+from .approval import Policies
+from .classes import classes_named
 from .existing import Inventory, declared
 from .gateways import Gateway, gateways
 from .shapes import sift
@@ -36,8 +36,6 @@ _BY_CLASS = frozenset(
         "namespace-not-watched",
     }
 )
-_CLASSED = ("KongConsumer", "KongClusterPlugin", "KongConsumerGroup", "TCPIngress", "UDPIngress", "KongVault")
-_KONG_CONTROLLER = "ingress-controllers.konghq.com/kong"
 
 
 class Context:
@@ -64,6 +62,11 @@ class Context:
     def ident(release: KongRelease) -> str:
         """How findings name a release."""
         return f"Release/{release.release.namespace}/{release.name}"
+
+    @cached_property
+    def values(self) -> dict[str, Mapping[str, Any]]:
+        """The values of every release, whatever its chart, by its name in findings."""
+        return {f"Release/{each.namespace}/{each.name}": each.values for each in self.objects.releases}
 
     @cached_property
     def workloads(self) -> list[Workload]:
@@ -132,9 +135,9 @@ class Context:
         return CertManager(self.objects)
 
     @cached_property
-    def policies(self) -> list[Policy]:
+    def policies(self) -> Policies:
         """approver-policy's CertificateRequestPolicies."""
-        return policies(self.objects)
+        return Policies(self.objects)
 
     @cached_property
     def uses(self) -> list[Use]:
@@ -174,7 +177,7 @@ class Context:
         """
         sidecars = [r.ingress_controller for r in self.releases if r.ingress_controller]
         served = {(each.ingress_class, each.watch_namespaces) for each in sidecars}
-        named = {(name, ()) for name in _classes_named(self.objects) or {DEFAULT_INGRESS_CLASS}}
+        named = {(name, ()) for name in classes_named(self.objects) or {DEFAULT_INGRESS_CLASS}}
         return tuple(sorted(served or named))
 
     @property
@@ -293,26 +296,3 @@ class Context:
 def _id_and_certificate(obj: dict[str, Any]) -> tuple[bytes | None, bytes | None]:
     data = object_data(obj)
     return data.get("id", b""), data.get("cert", data.get("ca.crt", b""))
-
-
-def _classes_named(objects: Objects) -> set[str]:
-    """The classes that objects meant for Kong name, without those that belong to another controller."""
-    named = {str(annotations_of(obj).get(ann.CLASS) or "") for kind in _CLASSED for obj in objects.all(kind)}
-    for ingress in objects.all("Ingress"):
-        if ann.kong(ingress):
-            spec = ingress.get("spec") or {}
-            named.add(str(annotations_of(ingress).get(ann.CLASS) or spec.get("ingressClassName") or ""))
-    named |= {
-        str(annotations_of(obj).get(ann.CLASS) or "")
-        for kind in ("Secret", "ConfigMap")
-        for obj in objects.all(kind)
-        if is_ca_object(obj)
-    }
-    foreign = set()
-    for each in objects.all("IngressClass"):
-        name, controller = key_of(each)[2], (each.get("spec") or {}).get("controller")
-        if controller == _KONG_CONTROLLER:
-            named.add(name)
-        elif controller:
-            foreign.add(name)
-    return {name for name in named - foreign if name and not holds_unknown(name)}

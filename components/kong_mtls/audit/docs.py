@@ -21,11 +21,12 @@ places: `make audit FILES="..."` (`kong-mtls audit`), the report of a rehearsal,
   meant, or a link is open. The ingress controller *fails open*: what it can't resolve it leaves out, with a
   Warning event at best, and the rest goes live.
 - **warning**: hardening.
-- **info**: nothing to do. Something was left unjudged on purpose: a silenced finding, a Secret declared to
-  exist.
+- **info**: nothing has to be done. Something was left unjudged on purpose (a silenced finding, a Secret
+  declared to exist), can't be told from manifests, or is left to a default that may change.
 
-Facts are those of the kong chart 3.4.1, the ingress controller 3.5 and Kong Gateway 3.9 to 3.14; each rule
-names its source. Dates are judged by the day of the run, or by the one given with `--at`.
+Facts are those of the kong chart 3.4.1, the ingress controller 3.5, Kong Gateway 3.9 to 3.14, cert-manager
+1.21, trust-manager 0.24, approver-policy 0.27 and Reloader 1.4; each rule names its source. Dates are judged
+by the day of the run, or by the one given with `--at`.
 
 ## Silencing a rule
 
@@ -45,8 +46,9 @@ On a Helm release the annotation goes among the values `deploymentAnnotations` o
 - A KongPlugin that an Ingress, HTTPRoute, Service or consumer of the set names has to be in the set, or be
   a KongClusterPlugin of it.
 - A Secret or ConfigMap that something of the set names is *there* when it is in the set, or when something
-  in the set makes it: a cert-manager Certificate (or its annotation on an Ingress), a trust-manager Bundle,
-  an ExternalSecret, a SealedSecret. Its content is then not judged. It is *declared* when the annotation
+  in the set makes it: a cert-manager Certificate (or its annotation on an Ingress), a trust-manager Bundle
+  whose selector takes the namespace, an ExternalSecret, a SealedSecret. Its content is then not judged,
+  unless it is in the set as well, as in a dump of a cluster. It is *declared* when the annotation
   `{EXISTING}: "name, other-name"` stands on what refers to it, on the
   Namespace, or among a release's `deploymentAnnotations` or `podAnnotations`: listed as *info*. Otherwise
   it is *missing*, an error, unless the set plainly leaves its like out; then it is a warning
@@ -58,6 +60,11 @@ On a Helm release the annotation goes among the values `deploymentAnnotations` o
   Namespace declares Secrets: one of those may hold it.
 - The ingress classes are those that the controllers in the set's releases serve. Without one the set was
   made for a controller elsewhere, and every class that its Kong objects name counts.
+- ClusterIssuers read from the namespace that cert-manager's release (or the argument of its Deployment)
+  shows, Bundles from the one that trust-manager's release does. Without those in the set nothing is said of
+  where their Secrets are.
+- What Kong reads at start is told by its settings. Of another program's mounted files nobody can tell
+  whether they are read again; variables and `subPath` never change in a running pod.
 - Values that are masked (`(masked)`) and values a preview doesn't know yet are neither good nor bad. An
   object of which only a patch is in the set is judged by what the patch says, not by what it leaves out.
 - Without releases (a dump of a cluster) the rules read the environment and the volumes of Deployments and

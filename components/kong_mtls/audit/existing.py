@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
-from kong_mtls.reader.cert_manager import GROUP, Bundle, CertManager, of_group
+from kong_mtls.reader.cert_manager import GROUP, of_group
 from kong_mtls.reader.manifests import Objects, annotations_of, key_of, labels_of
 from kong_mtls.reader.pods import dicts
+from kong_mtls.reader.trust_manager import Bundle, bundles
 
 from .unknown import holds_unknown
 from .workloads import matches
@@ -50,8 +51,9 @@ class Inventory:
         """Go through the set once."""
         self._objects = objects
         self._made = dict(_made(objects))
+        self._makers = {(kind, name): key_of(obj) for (kind, _, name), obj in self._made.items()}
         self._bundled: dict[tuple[str, str], list[Bundle]] = {}
-        for bundle in CertManager(objects).bundles:
+        for bundle in bundles(objects):
             for kind in bundle.kinds:
                 self._bundled.setdefault((kind, bundle.name), []).append(bundle)
         self._declared: dict[str, frozenset[str]] = {}
@@ -113,6 +115,11 @@ class Inventory:
             return made
         reaching = (each for each in self._bundled.get((kind, name), ()) if self._reaches(each, namespace))
         return next((self._objects.get("Bundle", None, each.name) for each in reaching), None)
+
+    def elsewhere(self, kind: str, name: str) -> str | None:
+        """An object from which a controller makes one of this name in another namespace."""
+        found = self._makers.get((kind, name)) or (self._bundled.get((kind, name)) and ("Bundle", "", name))
+        return "/".join(found) if found else None
 
     def _reaches(self, bundle: Bundle, namespace: str) -> bool:
         """Whether a Bundle is written to a namespace; labels of one that isn't in the set may be any."""

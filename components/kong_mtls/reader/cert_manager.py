@@ -1,7 +1,7 @@
-"""cert-manager's and trust-manager's objects as their controllers read them: who issues what, into which Secret, when.
+"""cert-manager's objects as its controller reads them: who issues what, into which Secret, when.
 
-Sources: cert-manager/cert-manager ``pkg/apis/certmanager/v1`` (``types_certificate.go``, ``types_issuer.go``) and
-``pkg/util/pki/renewaltime.go``; cert-manager/trust-manager ``pkg/apis/trust/v1alpha1/types_bundle.go``.
+Source: cert-manager/cert-manager ``pkg/apis/certmanager/v1`` (``types_certificate.go``, ``types_issuer.go``) and
+``pkg/util/pki/renewaltime.go``.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from .kic.authorities import CA_LABEL
 from .manifests import Objects, Release, ident, key_of
 from .pods import dicts, mapping, texts
+from .trust_manager import Bundle, bundles
 
 GROUP = "cert-manager.io"
-TRUST_GROUP = "trust.cert-manager.io"
-POLICY_GROUP = "policy.cert-manager.io"
 VERSION = f"{GROUP}/v1"
 
 DEFAULT_DURATION = timedelta(hours=2160)
@@ -40,9 +40,6 @@ EXTENDED_USAGES = frozenset(
     }
 )
 """What goes into the extension extended key usage."""
-
-CA_LABEL = "konghq.com/ca-cert"
-"""By which Kong's ingress controller takes a Secret or ConfigMap for a CA certificate."""
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _OWN_NAMESPACE = "$(POD_NAMESPACE)"
@@ -186,65 +183,6 @@ class Certificate:
         return mapping(mapping(self.spec.get("secretTemplate")).get("annotations"))
 
 
-@dataclass(frozen=True)
-class Source:
-    """One source of a Bundle: a Secret or ConfigMap by name, in trust-manager's trust namespace."""
-
-    kind: str
-    name: str
-    key: str
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A Bundle of trust-manager's.
-
-    Attributes:
-        object: ``Bundle//name``.
-        name: its own, and that of what it writes.
-        sources: Secrets and ConfigMaps by name; those by label, in line and by default left out.
-        target: as it stands.
-    """
-
-    object: str
-    name: str
-    sources: tuple[Source, ...]
-    target: Mapping[str, Any] = field(repr=False, compare=False)
-
-    @property
-    def selector(self) -> Mapping[str, Any] | None:
-        """Which namespaces it is written to; None where nothing is said."""
-        said = self.target.get("namespaceSelector")
-        return said if isinstance(said, Mapping) else None
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """``ConfigMap``, ``Secret``: what it writes."""
-        forms = (("configMap", "ConfigMap"), ("secret", "Secret"))
-        return tuple(kind for form, kind in forms if self.target.get(form) is not None)
-
-    def labels(self, kind: str) -> Mapping[str, Any]:
-        """The labels it puts on what it writes."""
-        form = mapping(self.target.get("configMap" if kind == "ConfigMap" else "secret"))
-        return mapping(mapping(form.get("metadata")).get("labels"))
-
-    @property
-    def is_ca_object(self) -> bool:
-        """Whether Kong's ingress controller takes what it writes for a CA certificate."""
-        return any(str(self.labels(kind).get(CA_LABEL)) == "true" for kind in self.kinds)
-
-
-def _bundle(obj: Mapping[str, Any]) -> Bundle:
-    spec = mapping(obj.get("spec"))
-    sources = []
-    for each in dicts(spec.get("sources")):
-        for form, kind in (("secret", "Secret"), ("configMap", "ConfigMap")):
-            given = mapping(each.get(form))
-            if given.get("name"):
-                sources.append(Source(kind, str(given["name"]), str(given.get("key") or "")))
-    return Bundle(ident(obj), key_of(obj)[2], tuple(sources), mapping(spec.get("target")))
-
-
 class CertManager:
     """The Certificates, issuers and Bundles of a set, and how they hang together."""
 
@@ -262,7 +200,7 @@ class CertManager:
     @cached_property
     def bundles(self) -> list[Bundle]:
         """Every Bundle."""
-        return [_bundle(obj) for obj in self._objects.all("Bundle") if of_group(obj, TRUST_GROUP)]
+        return bundles(self._objects)
 
     @cached_property
     def by_secret(self) -> dict[tuple[str, str], Certificate]:

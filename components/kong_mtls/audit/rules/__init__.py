@@ -23,6 +23,7 @@ MODULES = (
     "database",
     "files",
     "trust",
+    "doors",
     "issuance",
     "issuers",
     "approvals",

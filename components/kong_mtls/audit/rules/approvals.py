@@ -8,11 +8,11 @@ from kong_mtls.reader.cert_manager import GROUP, Certificate, IssuerRef, value
 from kong_mtls.reader.manifests import ident
 from kong_mtls.reader.pods import dicts
 
-from ..approval import Policy, may_ask_anywhere, usable
+from ..approval import may_ask_anywhere, usable
 from ..context import Context
 from ..model import Hit, rule
 from ..unknown import known
-from .issuers import of_cluster
+from .doors import of_cluster
 
 _APPROVER = "https://cert-manager.io/docs/policy/approval/approver-policy/"
 _TYPES = "cert-manager/approver-policy pkg/apis/policy/v1alpha1/types_certificaterequestpolicy.go"
@@ -42,10 +42,6 @@ def _of_cluster(context: Context) -> dict[IssuerRef, list[Certificate]]:
     return found
 
 
-def _selecting(context: Context, issuer: IssuerRef) -> list[Policy]:
-    return [each for each in context.policies if each.selects(issuer)]
-
-
 @rule(
     "cluster-anyone-issues",
     "warning",
@@ -59,7 +55,7 @@ def _anyone(context: Context) -> Iterator[Hit]:
     if not context.all_judged("CertificateRequestPolicy") or _own_approval(context) is False:
         return
     for issuer, certificates in _of_cluster(context).items():
-        if not _selecting(context, issuer) and known(list(issuer)):
+        if not context.policies.selecting(issuer) and known(list(issuer)):
             yield Hit(issuer.object, f"it signs {certificates[0].object} and whatever else is asked of it")
 
 
@@ -74,7 +70,7 @@ def _anyone(context: Context) -> Iterator[Hit]:
 )
 def _wide(context: Context) -> Iterator[Hit]:
     issuers = _of_cluster(context)
-    for policy in context.policies:
+    for policy in context.policies.all:
         for issuer in (each for each in issuers if policy.selects(each)):
             wide = ["it takes requests of every namespace"] if policy.every_namespace else []
             below = (each for each in context.cert_manager.certificates if each.is_ca and each.issuer == issuer)
@@ -98,10 +94,10 @@ def _wide(context: Context) -> Iterator[Hit]:
     source="cert-manager/approver-policy pkg/internal/approver/manager/predicate/predicate.go (RBACBound)",
 )
 def _unbound(context: Context) -> Iterator[Hit]:
-    if not context.policies or not context.all_judged("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"):
+    if not context.policies.all or not context.all_judged("ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"):
         return
     named = usable(context.objects)
-    for policy in context.policies:
+    for policy in context.policies.all:
         if named is not None and policy.name not in named:
             yield Hit(policy.object, "no role in the set that is bound to somebody grants its use")
 
@@ -115,10 +111,10 @@ def _unbound(context: Context) -> Iterator[Hit]:
     source=_APPROVER,
 )
 def _bypassed(context: Context) -> Iterator[Hit]:
-    if context.policies and _own_approval(context):
+    if context.policies.all and _own_approval(context):
         for release in context.cert_manager.releases(_CHART):
             name = f"Release/{release.namespace}/{release.name}"
-            yield Hit(name, f"disableAutoApproval isn't set, and there is {context.policies[0].object}")
+            yield Hit(name, f"disableAutoApproval isn't set, and there is {context.policies.all[0].object}")
 
 
 @rule(
@@ -131,16 +127,25 @@ def _bypassed(context: Context) -> Iterator[Hit]:
     source=_APPROVER,
 )
 def _unapproved(context: Context) -> Iterator[Hit]:
-    closed = _own_approval(context) is False and context.policies
+    closed = _own_approval(context) is False and context.policies.all
     if not closed or not context.all_judged("CertificateRequestPolicy"):
         return
     for certificate in context.cert_manager.certificates:
-        found = _selecting(context, certificate.issuer)
-        if not any(policy.admits(certificate.namespace, context.objects) for policy in found):
+        found = context.policies.admitting(certificate.issuer, certificate.namespace)
+        if not found:
             yield Hit(certificate.object, f"no policy takes requests to {certificate.issuer.object} from here")
-            continue
-        if certificate.is_ca and not any(policy.allows_ca for policy in found):
+        elif certificate.is_ca and not any(policy.allows_ca for policy in found):
             yield Hit(certificate.object, f"isCA, and no policy for {certificate.issuer.object} allows that")
+    for release in context.cert_manager.releases("trust-manager"):
+        own = IssuerRef("Issuer", release.namespace, "trust-manager")
+        alone = any(
+            value(release, f"app.webhook.tls.{each}.enabled") is True for each in ("helmCert", "approverPolicy")
+        )
+        if not alone and not context.policies.admitting(own, release.namespace):
+            yield Hit(
+                f"Release/{release.namespace}/{release.name}",
+                "its webhook's certificate: app.webhook.tls.approverPolicy.enabled isn't set",
+            )
 
 
 @rule(

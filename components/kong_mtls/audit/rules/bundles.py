@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kong_mtls.reader.cert_manager import Bundle, value
+from kong_mtls.reader.cert_manager import value
 from kong_mtls.reader.kic.authorities import object_data
+from kong_mtls.reader.trust_manager import Bundle
 
 from ..context import Context
 from ..existing import Presence

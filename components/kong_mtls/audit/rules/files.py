@@ -114,7 +114,9 @@ def named(context: Context) -> Iterator[tuple[Gateway, Kind, str, str, Presence]
 def _volume_missing(context: Context) -> Iterator[Hit]:
     for gateway, kind, name, purpose, presence in named(context):
         if presence is Presence.MISSING:
-            yield Hit(gateway.object, f"{kind} {gateway.namespace}/{name} ({purpose}) is not in the set")
+            maker = context.inventory.elsewhere(kind, name)
+            hint = f"; {maker} makes one of that name elsewhere" if maker else ""
+            yield Hit(gateway.object, f"{kind} {gateway.namespace}/{name} ({purpose}) is not in the set{hint}")
 
 
 @rule(

@@ -204,12 +204,13 @@ def _usage(context: Context) -> Iterator[Hit]:
     "certificate is good for servers and for clients. One that is meant for a server may join or call as a client.",
     fix="usages: digital signature with server auth, or with client auth.",
     source=f"{_API}; cert-manager/cert-manager pkg/util/pki/csr.go (KeyUsagesForCertificateOrCertificateRequest)",
-    scope="object",
 )
 def _no_usage(context: Context) -> Iterator[Hit]:
     for certificate in context.cert_manager.certificates:
         named = EXTENDED_USAGES.intersection(certificate.usages)
-        if not certificate.is_ca and not named and known(certificate.spec.get("usages")):
+        if certificate.is_ca or named or context.cert_manager.self_signed(certificate.issuer):
+            continue  # what has signed itself is taken by nobody who doesn't trust just that
+        if known(certificate.spec.get("usages")):
             said = f"usages is {', '.join(certificate.usages)}" if certificate.usages else "it says nothing of usages"
             yield Hit(certificate.object, said)
 

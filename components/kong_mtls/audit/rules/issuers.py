@@ -1,4 +1,4 @@
-"""CAs of cert-manager's: what their renewal does to what they issued, where their keys are, what they open."""
+"""CAs of cert-manager's: what their renewal does to what they issued, and where their keys are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cryptography import x509
 
-from kong_mtls.reader.cert_manager import Certificate, IssuerRef
+from kong_mtls.reader.cert_manager import Certificate
 from kong_mtls.reader.manifests import secret_data
 
 from .. import certs
@@ -15,7 +15,6 @@ from ..context import Context
 from ..existing import Presence
 from ..model import Hit, rule
 from ..unknown import known
-from ..uses import Use
 
 _CA = "https://cert-manager.io/docs/configuration/ca/"
 _RELEASE_1_18 = "https://cert-manager.io/docs/releases/release-notes/release-notes-1.18/"
@@ -197,68 +196,3 @@ def _signing_key(context: Context) -> Iterator[Hit]:
     for certificate in context.cert_manager.certificates:
         if certificate.is_ca_object:
             yield Hit(certificate.object, "secretTemplate labels its Secret konghq.com/ca-cert")
-
-
-def of_cluster(context: Context) -> dict[str, tuple[Certificate, Use]]:
-    """The Certificates of the cluster link in pki mode, by their name in findings, each with a use."""
-    pki = {gateway.object for gateway in context.gateways if gateway.cluster_mtls.startswith("pki")}
-    found: dict[str, tuple[Certificate, Use]] = {}
-    for certificate in context.cert_manager.certificates:
-        for use in context.uses_of("Secret", certificate.namespace, certificate.secret):
-            if use.link == "cluster" and not use.trusts and use.reader in pki:
-                found.setdefault(certificate.object, (certificate, use))
-    return found
-
-
-@rule(
-    "trust-one-issuer",
-    "error",
-    "The CA of the cluster link issues for others too",
-    effect="In pki mode the control plane takes any client certificate of that CA for a data plane, and hands it the "
-    "whole configuration with its private keys.",
-    fix="A CA and an issuer of their own for the cluster link.",
-    source="https://developer.konghq.com/gateway/cp-dp-communication/",
-)
-def _one_issuer(context: Context) -> Iterator[Hit]:
-    manager, cluster = context.cert_manager, of_cluster(context)
-    opens: dict[IssuerRef, str] = {}
-    roots: dict[str, str] = {}
-    for certificate, use in cluster.values():
-        for issuer in manager.issuers_of(certificate):
-            opens.setdefault(issuer, use.reader)
-        for ca in manager.above(certificate):
-            roots.setdefault(ca.object, use.reader)
-    if not opens:
-        return
-    kongs = {gateway.object for gateway in context.gateways}
-    for certificate in manager.certificates:
-        shared = next((each for each in manager.issuers_of(certificate) if each in opens), None)
-        if shared is None or certificate.is_ca or certificate.object in cluster:
-            continue
-        found = context.uses_of("Secret", certificate.namespace, certificate.secret)
-        # Of a Secret in Kong's own pods the settings tell what it is for; a mount alone doesn't.
-        other = next((use for use in found if not use.trusts and (use.link or use.reader not in kongs)), None)
-        if other is not None:
-            yield Hit(
-                certificate.object,
-                f"{shared.object} issues it for {other.reader} ({other.where}), and the cluster certificates of "
-                f"{opens[shared]}",
-            )
-    yield from _trusted_elsewhere(context, roots)
-
-
-def _trusted_elsewhere(context: Context, roots: dict[str, str]) -> Iterator[Hit]:
-    """CAs of the cluster link that Kong is to trust for callers or upstreams."""
-    manager = context.cert_manager
-    for certificate in manager.certificates:
-        if certificate.is_ca_object and certificate.object in roots:
-            yield Hit(
-                certificate.object, f"its Secret is a CA object of Kong's, and it is behind {roots[certificate.object]}"
-            )
-    for bundle in manager.bundles:
-        for certificate in manager.exported(bundle) if bundle.is_ca_object else ():
-            if certificate.object in roots:
-                where = roots[certificate.object]
-                yield Hit(
-                    bundle.object, f"{certificate.object} becomes a CA object of Kong's, and it is behind {where}"
-                )

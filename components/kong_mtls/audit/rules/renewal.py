@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kong_mtls.reader.cert_manager import Bundle, Certificate
+from kong_mtls.reader.cert_manager import Certificate
 from kong_mtls.reader.manifests import annotations_of
-from kong_mtls.reader.pods import mapping
+from kong_mtls.reader.pods import dicts, mapping
+from kong_mtls.reader.trust_manager import Bundle
 
 from .. import certs
 from ..context import Context
@@ -17,6 +18,7 @@ from ..unknown import known
 from ..uses import Use
 from .issuers import current, days
 
+_CSI = "csi.cert-manager.io"
 _RELOADER = "https://github.com/stakater/Reloader"
 _FIX = (
     "Run Reloader and name the object in the Deployment's own annotations, not its pods' (deploymentAnnotations; "
@@ -30,12 +32,8 @@ _Annotations = Mapping[str, Any]
 def _said(context: Context, reader: str) -> tuple[_Annotations, _Annotations]:
     """The annotations of a workload, and those of its pods."""
     if reader.startswith("Release/"):
-        _, namespace, name = reader.split("/", 2)
-        for release in context.objects.releases:
-            if (release.namespace, release.name) == (namespace, name):
-                values = release.values
-                return mapping(values.get("deploymentAnnotations")), mapping(values.get("podAnnotations"))
-        return {}, {}
+        values = context.values[reader]
+        return mapping(values.get("deploymentAnnotations")), mapping(values.get("podAnnotations"))
     obj = context.by_ident[reader]
     template = mapping(mapping(obj.get("spec")).get("template"))
     return annotations_of(obj), mapping(mapping(template.get("metadata")).get("annotations"))
@@ -71,7 +69,7 @@ def _on_secret(context: Context, certificate: Certificate) -> _Annotations:
 
 
 def _places(found: list[Use]) -> str:
-    named = [use.where for use in found if not use.where.startswith("volume ") and not use.where.endswith("_key")]
+    named = [use.where for use in found if not use.where.startswith("volume ") and "_key" not in use.where.lower()]
     return ", ".join(dict.fromkeys(named or [use.where for use in found]))
 
 
@@ -166,3 +164,25 @@ def _not_in_view(context: Context) -> Iterator[Hit]:
 
 def _deployed(context: Context) -> bool:
     return any("reloader" in str(container.get("image")) for each in context.workloads for container in each.containers)
+
+
+@rule(
+    "trust-csi-certificate",
+    "warning",
+    "Kong's certificate comes from cert-manager's CSI driver",
+    effect="The driver renews the file on the node; Kong reads it when it starts, and as no Secret changes Reloader "
+    "sees nothing either. Every replica has a key of its own, which shared mode doesn't take.",
+    fix="A Certificate whose Secret is mounted, and Reloader.",
+    source="https://cert-manager.io/docs/usage/csi-driver/",
+    scope="object",
+)
+def _csi(context: Context) -> Iterator[Hit]:
+    pods = {each.object: each.spec for each in context.workloads}
+    for gateway in context.gateways:
+        release = gateway.release
+        volumes = (
+            release.values.get("deployment.userDefinedVolumes") if release else pods[gateway.object].get("volumes")
+        )
+        for volume in dicts(volumes):
+            if mapping(volume.get("csi")).get("driver") == _CSI:
+                yield Hit(gateway.object, f"volume {volume.get('name')} is of {_CSI}")

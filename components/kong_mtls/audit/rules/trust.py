@@ -1,4 +1,4 @@
-"""Certificates on any link: pairs that don't belong together, dates, strength, and CAs that open two doors."""
+"""Certificates on any link: pairs that don't belong together, dates, strength."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from cryptography import x509
-
-from kong_mtls.reader.kic import MTLS_AUTH
 
 from .. import certs
 from ..context import Context
@@ -213,81 +211,3 @@ def _authorities(context: Context) -> dict[bytes, list[x509.Certificate]]:
             if certificate not in same:
                 same.append(certificate)
     return found
-
-
-def _doors(context: Context) -> dict[bytes, dict[str, tuple[str, x509.Certificate]]]:
-    """For each CA key, the links on which its certificates are taken: link to object and certificate."""
-    doors: dict[bytes, dict[str, tuple[str, x509.Certificate]]] = {}
-
-    def opens(link: str, where: str, certificate: x509.Certificate) -> None:
-        doors.setdefault(certs.public_key(certificate), {}).setdefault(link, (where, certificate))
-
-    for each in used(context):
-        link = {
-            "cluster_ca_cert": "cluster",
-            "nginx_admin_ssl_client_certificate": "admin",
-            "nginx_proxy_ssl_client_certificate": "client",
-            "nginx_proxy_proxy_ssl_trusted_certificate": "upstream",
-        }.get(each.material.setting.removeprefix("KONG_").lower())
-        if link and not (link == "cluster" and not each.gateway.cluster_mtls.startswith("pki")):
-            for certificate in each.material.chain or ():
-                opens(link, each.material.object, certificate)
-    for config in context.configs:
-        for plugin in config.plugins:
-            ids = (plugin.config or {}).get("ca_certificates") if plugin.name == MTLS_AUTH else None
-            for id_ in ids if isinstance(ids, list) else ():
-                ca = config.ca(str(id_))
-                if ca is not None:
-                    opens("client", ca.object, ca.certificate)
-        for service in config.services:
-            for id_ in service.ca_certificates or ():
-                ca = config.ca(id_)
-                if ca is not None:
-                    opens("upstream", ca.object, ca.certificate)
-    return doors
-
-
-_ENTRANCES = ("cluster", "admin", "client")
-_MEANING = {
-    "cluster": "joins as a data plane and gets the whole configuration, keys included",
-    "admin": "may use the Admin API",
-    "client": "passes mtls-auth",
-    "upstream": "is taken for an upstream",
-}
-
-
-@rule(
-    "trust-one-ca",
-    "error",
-    "One CA opens several links",
-    effect="Whoever has a certificate for one link gets in on the other: with the CA of the cluster link that is the "
-    "whole configuration with its private keys.",
-    fix="A CA of its own for each link.",
-    source="https://developer.konghq.com/gateway/cp-dp-communication/",
-)
-def _one_ca(context: Context) -> Iterator[Hit]:
-    for opened in _doors(context).values():
-        entrances = [link for link in (*_ENTRANCES, "upstream") if link in opened]
-        if len(entrances) > 1 and set(entrances) != {"client", "upstream"}:
-            where, certificate = opened[entrances[0]]
-            others = " and ".join(f"{link} ({opened[link][0]})" for link in entrances[1:])
-            yield Hit(
-                where,
-                f"{certs.subject(certificate)} is also trusted for {others}: who has a certificate of it "
-                f"{_MEANING[entrances[0]]}",
-            )
-
-
-@rule(
-    "trust-one-ca-upstream",
-    "warning",
-    "One CA vouches for callers and for upstreams",
-    effect="A caller's certificate that allows serverAuth can stand for an upstream, and an upstream's for a caller.",
-    fix="A CA of its own for each link.",
-    source="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12",
-)
-def _one_ca_upstream(context: Context) -> Iterator[Hit]:
-    for opened in _doors(context).values():
-        if set(opened) == {"client", "upstream"}:
-            where, certificate = opened["client"]
-            yield Hit(where, f"{certs.subject(certificate)} is also trusted for upstreams ({opened['upstream'][0]})")
