@@ -24,7 +24,7 @@ from kong_mtls.pki.cert_manager.separation import issuers_problems, separation_p
 from kong_mtls.pki.issue import CLIENT, SERVER
 
 from . import cert_manager, client, hybrid, model
-from .cert_manager import PULUMI, CertManagerSettings, cert_manager_settings
+from .cert_manager import CertManagerSettings, cert_manager_settings
 from .client import with_clients
 from .references import connect, connect_clients, connect_upstream
 from .upstream import SECTIONS as UPSTREAM_SECTIONS
@@ -61,8 +61,7 @@ _SPELLINGS = {name: spelling for shape in _SECTIONS.values() for name, spelling 
 _SPELLINGS |= {re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", key): key for key in _SECTIONS}
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _REHEARSAL = "rehearsal"
-_ISSUER = "issuer"
-_TEXTS = ("edition", _ISSUER, _REHEARSAL)
+_TEXTS = ("edition", "issuer", _REHEARSAL)
 _PLACEHOLDER = json.dumps({"license": {"payload": {"customer": "placeholder: no licence is set"}, "version": "1"}})
 
 
@@ -106,7 +105,7 @@ def load() -> Settings:
         {_snake(key): value for key, value in plain.items() if key in _HYBRID} | {"fixed_secret_names": True},
     )
     judged: list[str] = []
-    issuer = cert_manager_settings(plain, given.get(_ISSUER, PULUMI), _workloads(plain), judged)
+    issuer = cert_manager_settings(plain, _workloads(plain), judged)
     if issuer.issuance is not None:
         arguments["cert_manager"] = issuer.issuance
     clients = client.client_settings(plain, arguments, judged, warnings)
@@ -171,7 +170,7 @@ def _read() -> tuple[dict[str, Any], list[str]]:
         if project != PROJECT:
             continue
         if key not in _SECTIONS and key not in _TEXTS:
-            found.append(f"{full_key}: unknown key; allowed: {', '.join(sorted([*_SECTIONS, _ISSUER]))}")
+            found.append(f"{full_key}: unknown key; allowed: {', '.join(_SECTIONS)}")
         elif key in _TEXTS:
             values[key] = text
         else:
@@ -258,9 +257,9 @@ def _own_certificate(plain: dict[str, Any], found: list[str]) -> None:
             found += [_in_config(f"cluster.existing.{where}: {problem}") for problem in wrong]
     if cluster.get("certificate_pem") and cluster.get("private_key_pem"):
         try:
-            check_given(cluster["certificate_pem"], cluster["private_key_pem"].get_secret_value(), f"{PROJECT}:cluster")
+            check_given(cluster["certificate_pem"], cluster["private_key_pem"].get_secret_value(), "cluster")
         except InputError as error:
-            found.append(str(error))
+            found.append(_in_config(str(error)))
 
 
 def _remote_data_planes(plain: dict[str, Any], found: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 from pydantic import Field
 
@@ -12,8 +12,8 @@ from kong_mtls.pki.cert_manager.args import issuance_problems
 
 from .model import Model
 
-ISSUERS = ("pulumi", "cert-manager")
-PULUMI, CERT_MANAGER = ISSUERS
+Issuer = Literal["pulumi", "cert-manager"]
+PULUMI, CERT_MANAGER = get_args(Issuer)
 
 _ISSUANCE = ("namespace", "name_prefix", "renewal", "service_account", "timeout_seconds")
 _OWN = ("name_prefix", "renewal", "timeout_seconds")
@@ -100,7 +100,7 @@ class AuthorityIssuer(Model):
     trust_pem: str
 
 
-SECTIONS: dict[str, Any] = {"certManager": CertManager}
+SECTIONS: dict[str, Any] = {"issuer": Issuer, "certManager": CertManager}
 """Keys of Pulumi.yaml, and their shapes."""
 
 
@@ -120,20 +120,17 @@ class CertManagerSettings:
 
 
 def cert_manager_settings(
-    plain: Mapping[str, Any], issuer: str, namespaces: list[str], found: list[str]
+    plain: Mapping[str, Any], namespaces: list[str], found: list[str]
 ) -> CertManagerSettings:
     """The settings of the issuer.
 
     Args:
         plain: the sections as given, by key.
-        issuer: `pulumi` or `cert-manager`.
         namespaces: where workloads read what is renewed.
         found: problems are added to it, each beginning with its key.
     """
-    if issuer not in ISSUERS:
-        found.append(f"issuer: {issuer!r} is not known; allowed: {', '.join(ISSUERS)}")
     given: dict[str, Any] = dict(plain.get("certManager") or {})
-    if issuer != CERT_MANAGER:
+    if plain.get("issuer", PULUMI) != CERT_MANAGER:
         if given:
             found.append("cert_manager: is not used with issuer 'pulumi'; set issuer to 'cert-manager'")
         return CertManagerSettings()

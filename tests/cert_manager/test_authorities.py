@@ -236,7 +236,7 @@ def test_what_cant_work(root: Path, day: datetime, cluster: dict[str, Any], word
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({ISSUER: "openssl"}, "kong-mtls:issuer: 'openssl' is not known; allowed: pulumi, cert-manager"),
+        ({ISSUER: "openssl"}, "kong-mtls:issuer: 'openssl': input should be 'pulumi' or 'cert-manager'"),
         ({CERT_MANAGER: {"install": False}}, "certManager: is not used with issuer 'pulumi'"),
         ({ISSUER: "cert-manager", CERT_MANAGER: {"namePrefix": "No"}}, "certManager.namePrefix: 'No' can't be used"),
         ({ISSUER: "cert-manager", CERT_MANAGER: {"reloader": {}}}, "certManager.reloader: is only used with renewal"),

@@ -4,6 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -96,6 +97,15 @@ def test_weak_keys_are_refused(today: datetime) -> None:
     strong = issue(NAME, key=new_key("RSA-2048"), not_before=today, not_after=end)
     assert checks.strength(facts(weak)) == ["its key is RSA 1024; needed: RSA 2048 or more, or EC"]
     assert checks.strength(facts(strong)) == []
+
+
+def test_a_signature_with_sha1(today: datetime) -> None:
+    """Refused of what a CA has signed; a root's own signature nobody verifies."""
+    strong = facts(issue(NAME, not_before=today, not_after=today + timedelta(days=1)))
+    weak = replace(strong, hash_name="sha1", self_signed=False)
+    assert checks.strength(weak) == ["signed with sha1, which peers refuse"]
+    assert checks.strength(replace(weak, self_signed=True)) == []
+    assert checks.strength(replace(weak, hash_name="sha256")) == []
 
 
 @pytest.mark.parametrize(

@@ -389,8 +389,8 @@ def test_a_pair_beside_an_existing_secret(refused: Refused, make: Make) -> None:
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"certificatePem": "nonsense"}, "cluster: certificate_pem: is no PEM certificate; needed: -----BEGIN CERT"),
-        ({"privateKeyPem": "nonsense"}, "cluster: private_key_pem: is no private key in PEM; needed: a block BEGIN"),
+        ({"certificatePem": "nonsense"}, "cluster: certificatePem: is no PEM certificate; needed: -----BEGIN CERT"),
+        ({"privateKeyPem": "nonsense"}, "cluster: privateKeyPem: is no private key in PEM; needed: a block BEGIN"),
     ],
 )
 def test_a_pem_that_is_none(refused: Refused, make: Make, given: dict[str, Any], problem: str) -> None:
@@ -408,14 +408,14 @@ def test_a_key_with_a_passphrase(refused: Refused, make: Make) -> None:
         serialization.BestAvailableEncryption(b"correct horse"),
     )
     problem = only(refused(cluster=pair(make(), privateKeyPem=locked.decode())))
-    assert problem.startswith("cluster: private_key_pem: has a passphrase")
+    assert problem.startswith("cluster: privateKeyPem: has a passphrase")
 
 
 def test_a_key_among_the_certificates(refused: Refused, make: Make) -> None:
     """It would go wherever the certificate goes, exports too."""
     both = make().cert_pem.decode() + make().key_pem.decode()
     problem = only(refused(cluster=pair(make(), certificatePem=both)))
-    assert problem.startswith("cluster: certificate_pem: holds a private key")
+    assert problem.startswith("cluster: certificatePem: holds a private key")
     assert "BEGIN" not in problem
 
 
@@ -447,7 +447,7 @@ def test_a_key_of_another_certificate(refused: Refused, make: Make) -> None:
     found = refused(
         cluster=pair(make(not_after=make().cert.not_valid_before_utc), privateKeyPem=other.key_pem.decode())
     )
-    assert found[1] == "cluster: private_key_pem does not belong to the certificate"
+    assert found[1] == "cluster: privateKeyPem does not belong to the certificate"
     assert found[2].startswith("expired on ")
 
 

@@ -169,4 +169,4 @@ def test_the_schema_and_the_settings_know_the_same_keys(root: Path) -> None:
     assert {key.partition(":")[2] for key in schema} == set(settings._SECTIONS)
     for key, entry in schema.items():
         assert entry["description"], key
-        assert entry["default"] in ("enterprise", {}, []), key
+        assert entry["default"] in ("enterprise", "pulumi", {}, []), key
