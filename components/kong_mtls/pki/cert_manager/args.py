@@ -51,9 +51,16 @@ class IssuerRefArgs(TypedDict):
     """Default `cert-manager.io`; that of an external issuer."""
 
 
-class AuthorityIssuerArgs(IssuerRefArgs):
+class AuthorityIssuerArgs(TypedDict):
     """An issuer of your own that takes the place of a CA made here: Vault, a cloud's private CA, anything."""
 
+    # The fields of IssuerRefArgs again, not inherited: the schema analyser reads the docstrings of a class alone.
+    name: pulumi.Input[str]
+    """Its name."""
+    kind: NotRequired[str]
+    """`ClusterIssuer` (default), `Issuer`, in the namespace of every reader then, or the kind of an external issuer."""
+    group: NotRequired[str]
+    """Default `cert-manager.io`; that of an external issuer."""
     trust_pem: str
     """The CA certificate that peers trust for what it issues, in PEM. Public."""
 
