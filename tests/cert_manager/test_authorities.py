@@ -89,10 +89,10 @@ def test_a_generation_never_changes(root: Path, day: datetime) -> None:
 )
 @pytest.mark.parametrize("issuer", ["with_pulumi", "with_cert_manager"])
 def test_jumps_are_refused(
-    request: pytest.FixtureRequest, root: Path, day: datetime, issuer: str, path: str, generations: dict[str, Any]
+    request: pytest.FixtureRequest, root: Path, issuer: str, path: str, generations: dict[str, Any]
 ) -> None:
     """Of every CA, whoever makes it: running peers trust no g2 yet, and still show what g1 has issued."""
-    stack = after(request.getfixturevalue(issuer), root, day)
+    stack = after(request.getfixturevalue(issuer), root, request.getfixturevalue("day"))
     with pytest.raises(ProgramFailed, match="issues from 'g2', which no running peer trusts yet"):
         stack.up({path: generations})
 
@@ -179,6 +179,7 @@ def test_approvals(root: Path, day: datetime) -> None:
     policies = run.objects.all("CertificateRequestPolicy")
     assert len(policies) == len(run.objects.all("Certificate"))
     assert "cluster-anyone-issues" not in {finding.rule for finding in _findings(run, day)}
+    assert not run.done.waiting
     leaf = next(it for it in policies if it["metadata"]["name"].endswith("kong-cluster-dp"))
     assert leaf["spec"]["selector"]["namespace"] == {"matchNames": ["kong-dp"]}
     assert leaf["spec"]["allowed"]["usages"] == ["digital signature", "client auth"]
@@ -277,6 +278,15 @@ def test_a_remote_data_plane(root: Path, day: datetime) -> None:
     assert leaf.public_key() == x509.load_pem_x509_csr(REQUEST.encode()).public_key()
     assert ran(stack).done.exports["dataPlaneCertificatePems"]["west"] == pem
     assert ran(stack, remote("2")).done.exports["dataPlaneCertificatePems"]["west"] != pem
+
+
+def test_a_remote_data_plane_is_approved(root: Path, day: datetime) -> None:
+    """Its request has a policy too, for its one name and nothing that a server or a CA could use."""
+    planes = [{"name": "west", "certificateRequestPem": REQUEST}]
+    run = ran(Stack(root, "dev", day), {**settings(remoteDataPlanes=planes), CERT_MANAGER: {"approverPolicy": {}}})
+    policy = run.manifest("CertificateRequestPolicy", "", "kong-mtls-dev-kong-cluster-west")
+    assert policy["spec"]["allowed"]["commonName"] == {"value": "west.data-plane", "required": True}
+    assert policy["spec"]["allowed"]["usages"] == ["digital signature", "client auth"]
 
 
 def _request(name: str) -> str:

@@ -34,3 +34,28 @@ def approve(
     requester = approval.Requester(issuance.service_account, issuance.namespace)
     policy = CustomObject(f"{name}-policy", approval.policy(certificate, name=object_name), opts)
     return [policy, *approval.grants(name, certificate, object_name, opts, requester)]
+
+
+def approve_request(
+    name: str,
+    request: Mapping[str, Any],
+    object_name: str,
+    common_name: str,
+    issuance: Issuance,
+    *,
+    opts: pulumi.ResourceOptions,
+) -> list[pulumi.Resource]:
+    """Likewise for somebody else's signing request, which the user of the update must be allowed to use the policy for.
+
+    Args:
+        name: the policy's resource is named after it.
+        request: the CertificateRequest's manifest.
+        object_name: name of the policy.
+        common_name: the one name that it may have.
+        issuance: how certificates are asked for.
+        opts: options for the resource.
+    """
+    if not issuance.approver_policy:
+        return []
+    policy = approval.request_policy(request, name=object_name, common_name=common_name)
+    return [CustomObject(f"{name}-policy", policy, opts)]

@@ -19,7 +19,7 @@ from ..issue import KEYS, Leaf
 from ..x509 import certificates
 from . import objects
 from .args import Issuance
-from .declare import approve, declared
+from .declare import approve, approve_request, declared
 
 _SHORT = 8
 
@@ -119,7 +119,10 @@ def signed(
     )
     object_name = asked.apply(lambda digits: f"{issuer.issuance.prefix}-{name}-{digits}")
     manifest = objects.certificate_request(object_name, issuer.issuance.namespace, request_pem, leaf, reference)
-    made = declared(name, manifest, issuer.issuance, opts)
+    policy = f"{issuer.issuance.prefix}-{name}"
+    approved = approve_request(name, manifest, policy, leaf.common_name, issuer.issuance, opts=opts)
+    after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=approved))
+    made = declared(name, manifest, issuer.issuance, after)
     pem = public(pulumi.Output.all(made.status, _within(name, leaf, issuer)).apply(lambda both: _certificate(both[0])))
     not_after = mapped(pem, lambda text: _date(text, name, "not_after"))
     _ask_for_renewal(name, not_after, leaf.early_renewal_hours)
