@@ -101,7 +101,7 @@ def test_whole_numbers_in_outputs(construct: Construct) -> None:
     ("inputs", "said"),
     [
         ({"edition": "oss"}, "database"),
-        ({**HYBRID, "edtion": "oss"}, "KongHybrid: edtion: unknown; allowed: admin, chart, cluster, controlPlane"),
+        ({**HYBRID, "edtion": "oss"}, "KongHybrid: edtion: unknown; allowed: admin, "),
         ({**HYBRID, "cluster": {"mTls": "pki"}}, "KongHybrid: cluster.mTls: unknown; allowed: "),
         ({**HYBRID, "dataPlanes": [{"name": "a", "replicas": 3}]}, "dataPlanes[0].replicas: unknown; allowed: "),
         ({**HYBRID, "cluster": "pki"}, "KongHybrid: cluster: an object is needed, not str"),
