@@ -145,7 +145,7 @@ def bad(*bends: Bend, **leaf: Any) -> Bend:
 
 def chart(name: str, namespace: str | None = None, /, **given: Any) -> Bend:
     """A release of another chart than Kong's."""
-    return add(f"chart-{name}", {**release(name, namespace or name, **given), "chart": name, "version": "1.0.0"})
+    return add(f"chart-{name}", {**release(name, namespace or name, **given), "chart": name, "version": "v1.21.1"})
 
 
 def approving(**given: Any) -> Bend:
@@ -301,6 +301,16 @@ EXAMPLES = {
         good=both(GOOD, chart("trust-manager", "trust")),
     ),
     "client-ca-bundle-no-id": Example("Bundle//callers", labelled(with_id=False), good=labelled(with_id=True)),
+    # --- what is written, and what is read
+    "trust-made-key": Example(DP, bad(env("dp", cluster_ca_cert="/etc/trust/cluster/bundle.pem")), good=GOOD),
+    "trust-field-too-new": Example(
+        CA,
+        both(GOOD, drop("requests"), approving(), change("chart-cert-manager", "version", to="v1.20.3")),
+        good=both(GOOD, drop("requests"), approving(), change("chart-cert-manager", "version", to="v1.21.1")),
+    ),
+    "trust-bundle-public": Example(
+        CP, bad(change("bundle", "spec", "sources", to=[{"useDefaultCAs": True}, {"inLine": "x"}])), good=GOOD
+    ),
     # --- renewed, and loaded
     "trust-renewal-not-loaded": Example(DP, bad(values("dp", deploymentAnnotations={})), good=GOOD),
     "trust-renewal-unknown": Example(

@@ -12,6 +12,7 @@ from tests.audit.audit_stack import (
     AT,
     YEAR,
     Bend,
+    Stack,
     add,
     annotate,
     authority,
@@ -421,6 +422,87 @@ def test_an_issuer_whose_secret_is_left_out_of_the_set_is_no_error() -> None:
     assert loud(GOOD, drop("requests"), approving(), drop("ca")) != []
 
 
+# --- what is written, and what is read
+
+
+def acme(stack: Stack) -> None:
+    """The cluster's issuer is a public one."""
+    stack["issuer"]["spec"] = {"acme": {"server": "https://acme.example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("bend", "key"),
+    [
+        (env("dp", cluster_cert="/etc/secrets/dp-cluster/cert.pem"), "cert.pem"),
+        (both(env("dp", cluster_ca_cert="/etc/secrets/dp-cluster/ca.crt"), acme), "ca.crt"),
+        (env("dp", ssl_cert={"valueFrom": {"secretKeyRef": {"name": "dp-cluster", "key": "crt"}}}), "crt"),
+        (env("dp", cluster_ca_cert="/etc/trust/cluster/trust.jks"), "trust.jks"),
+    ],
+    ids=["name", "acme", "variable", "bundle"],
+)
+def test_keys_that_nobody_writes(bend: Bend, key: str) -> None:
+    """cert-manager's keys are fixed, a Bundle's is its target's, and a public CA gives no ca.crt."""
+    (finding,) = [each for each in loud(GOOD, bend) if each.rule == "trust-made-key"]
+    assert f"is {key} of" in finding.message
+
+
+@pytest.mark.parametrize(
+    "bend",
+    [
+        both(
+            env("dp", cluster_cert="/etc/secrets/dp-cluster/tls-combined.pem"),
+            add(
+                "dp-leaf",
+                certificate("dp-cluster", "kong-dp", "cluster", additionalOutputFormats=[{"type": "CombinedPEM"}]),
+            ),
+        ),
+        both(
+            env("dp", cluster_ca_cert="/etc/trust/cluster/trust.jks"),
+            add("bundle", bundle(additionalFormats={"jks": {"key": "trust.jks"}})),
+        ),
+        both(
+            env("dp", cluster_cert="/etc/secrets/dp-cluster/extra"),
+            add("patch-dp", obj("Secret", "dp-cluster", "kong-dp", stringData={"extra": "x"})),
+        ),
+    ],
+    ids=["format", "jks", "patch"],
+)
+def test_keys_that_somebody_writes(bend: Bend) -> None:
+    """Further formats, and what somebody else's field manager adds: cert-manager leaves foreign keys alone."""
+    assert "trust-made-key" not in rules_of(loud(GOOD, bend))
+
+
+def test_a_service_may_not_name_what_has_no_id() -> None:
+    """A Certificate's Secret, a Bundle's ConfigMap: neither brings the id that the controller looks for."""
+    own = both(
+        drop("upstream-ca"),
+        add("upstream-ca", certificate("upstream-ca", "demo", "upstream")),
+    )
+    assert "client-ca-signing-key" in rules_of(loud(own))
+    exported = both(
+        add("trust", bundle("upstream-trust", namespaces=("demo",))),
+        annotate("service", "ca-certificates-secrets", None),
+        annotate("service", "ca-certificates-configmaps", "upstream-trust"),
+    )
+    assert "client-ca-bundle-no-id" in rules_of(loud(exported))
+
+
+def test_a_bundle_takes_a_tls_secret_by_key_only() -> None:
+    """All keys of a Certificate's Secret would be its private key too: trust-manager refuses."""
+    every = [{"secret": {"name": "cluster-ca", "includeAllKeys": True}}]
+    (finding,) = loud(GOOD, change("bundle", "spec", "sources", to=every))
+    assert (finding.rule, finding.object) == ("trust-bundle-source", "Bundle//cluster-ca")
+
+
+def test_public_cas_may_verify_servers() -> None:
+    """A database or an upstream of a public CA is nothing odd, nor is a control plane that a data plane verifies."""
+    public = change("bundle", "spec", "sources", to=[{"useDefaultCAs": True}])
+    database = env(
+        "cp", lua_ssl_trusted_certificate="/etc/trust/cluster/ca.crt", cluster_ca_cert="/etc/secrets/kong-db-ca/ca.crt"
+    )
+    assert "trust-bundle-public" not in rules_of(loud(GOOD, public, database))
+
+
 # --- requests
 
 
@@ -438,6 +520,9 @@ def test_an_issuer_whose_secret_is_left_out_of_the_set_is_no_error() -> None:
         ({"privateKey": {"rotationPolicy": "never"}}, "rotationPolicy is never"),
         ({"literalSubject": "CN=x"}, "literalSubject beside"),
         ({"nameConstraints": {"permitted": {}}}, "nameConstraints and is no CA"),
+        ({"renewal": {"policy": "disabled"}}, "renewal.policy is disabled"),
+        ({"renewal": {"policy": "Disabled", "windows": [{"cron": "0 3 * * *"}]}}, "renewal.windows stands beside"),
+        ({"secretTemplate": {"annotations": {"cert-manager.io/x": "y"}}}, "annotations of cert-manager's own"),
     ],
 )
 def test_what_cert_manager_refuses(spec: dict[str, Any], said: str) -> None:
@@ -541,6 +626,29 @@ def test_a_pair_that_cert_manager_made_is_judged_like_any_other() -> None:
     assert "trust-expired" in rules_of(loud(GOOD, old))
     weak = data("there-cp-cluster", tls_crt="no PEM")
     assert "trust-unreadable" in rules_of(loud(GOOD, HERE, weak))
+
+
+@pytest.mark.parametrize(
+    ("name", "values_"),
+    [
+        (
+            "reloader",
+            {"reloader": {"deployment": {"annotations": {"kong-mtls.io/ignore": "hygiene-reloader-everywhere: ok"}}}},
+        ),
+        ("cert-manager", {"deploymentAnnotations": {"kong-mtls.io/ignore": "hygiene-cert-manager-crds: by hand"}}),
+        (
+            "trust-manager",
+            {
+                "commonAnnotations": {"kong-mtls.io/ignore": "hygiene-trust-manager-secrets: a closed cluster"},
+                "secretTargets": {"enabled": True, "authorizedSecretsAll": True},
+            },
+        ),
+    ],
+)
+def test_findings_on_other_charts_can_be_silenced(name: str, values_: dict[str, Any]) -> None:
+    """By the values with which each of them annotates what it makes."""
+    (finding,) = findings(bent(chart(name, **values_)))
+    assert finding.severity == "info"
 
 
 def test_masked_names_are_not_judged() -> None:

@@ -13,10 +13,20 @@ from kong_mtls.audit.shapes import NUMBER, VALUE, problem
 from kong_mtls.reader.manifests import UnreadableInput, read_texts
 from tests.audit.audit_stack import AT, Bend, bent, both, change, env, findings, rules_of, values, with_consumer
 from tests.audit.examples_client import ROUTED
-from tests.audit.examples_issuance import cert_manager
+from tests.audit.examples_issuance import approving, cert_manager, chart, labelled, reloader
 from tests.audit.examples_links import admin_tls, postgres
 
 ODD = ("x", [None], {"a": None})
+
+
+CHARTS = both(
+    approving(disableAutoApproval=True, clusterResourceNamespace="cert-manager", approveSignerNames=["x"]),
+    chart(
+        "trust-manager", "cert-manager", app={"trust": {"namespace": "cert-manager"}}, secretTargets={"enabled": True}
+    ),
+    reloader("kong", ignoreNamespaces="x", autoReloadAll=True),
+    labelled(with_id=True),
+)
 
 
 def misshapen(value: Any) -> Iterator[Any]:
@@ -33,8 +43,14 @@ def misshapen(value: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize(
     "base",
-    [with_consumer, ROUTED, both(postgres(), admin_tls()), cert_manager()],
-    ids=["ingress", "gateway-api", "links", "cert-manager"],
+    [
+        with_consumer,
+        ROUTED,
+        both(postgres(), admin_tls()),
+        cert_manager(),
+        CHARTS,
+    ],
+    ids=["ingress", "gateway-api", "links", "cert-manager", "charts"],
 )
 def test_no_shape_brings_the_audit_down(base: Bend) -> None:
     """Whatever part of an object is something else, the audit ends with findings or a message, not a traceback."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography import x509
 
-from kong_mtls.reader.cert_manager import CertManager
+from kong_mtls.reader.cert_manager import CertManager, value
 from kong_mtls.reader.chart import KongRelease, kong_releases
 from kong_mtls.reader.kic import DEFAULT_INGRESS_CLASS, CaCertificate, Failure, KongConfig, translate
 from kong_mtls.reader.kic.authorities import is_ca_object, object_data
@@ -36,6 +36,9 @@ _BY_CLASS = frozenset(
         "namespace-not-watched",
     }
 )
+
+# Values that put annotations on what a chart makes: Kong's and cert-manager's, trust-manager's, Reloader's.
+_ANNOTATED = ("podAnnotations", "deploymentAnnotations", "commonAnnotations", "reloader.deployment.annotations")
 
 
 class Context:
@@ -264,16 +267,16 @@ class Context:
 
     @cached_property
     def annotations(self) -> dict[str, Mapping[str, object]]:
-        """The annotations that speak to the audit: an object's own; a release's for Deployment and pods."""
+        """The annotations that speak to the audit: an object's own; a release's for what it makes."""
         found: dict[str, Mapping[str, object]] = {}
         for name, obj in self.by_ident.items():
             own = annotations_of(obj)
             if own:
                 found[name] = own
         for release in self.objects.releases:
-            parts = (release.values.get(key) for key in ("podAnnotations", "deploymentAnnotations"))
             merged: dict[str, object] = {}
-            for part in parts:
+            for path in _ANNOTATED:
+                part = value(release, path)
                 merged |= part if isinstance(part, dict) else {}
             found[f"Release/{release.namespace}/{release.name}"] = merged
         return found

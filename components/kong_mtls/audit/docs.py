@@ -39,7 +39,8 @@ metadata:
     {IGNORE}: "client-no-snis: every route of this gateway asks for a certificate"
 ```
 
-On a Helm release the annotation goes among the values `deploymentAnnotations` or `podAnnotations`.
+On a Helm release the annotation goes among the values `deploymentAnnotations` or `podAnnotations`; of
+trust-manager `commonAnnotations`, of Reloader `reloader.deployment.annotations`.
 
 ## What isn't in the files
 

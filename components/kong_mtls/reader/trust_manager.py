@@ -18,11 +18,19 @@ GROUP = "trust.cert-manager.io"
 
 @dataclass(frozen=True)
 class Source:
-    """One source of a Bundle: a Secret or ConfigMap by name, in trust-manager's trust namespace."""
+    """One source of a Bundle: a Secret or ConfigMap by name, in trust-manager's trust namespace.
+
+    Attributes:
+        kind: Secret or ConfigMap.
+        name: its name.
+        key: which of its keys; "" where none is named.
+        every_key: whether all of them are taken.
+    """
 
     kind: str
     name: str
     key: str
+    every_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,13 +40,15 @@ class Bundle:
     Attributes:
         object: ``Bundle//name``.
         name: its own, and that of what it writes.
-        sources: Secrets and ConfigMaps by name; those by label, in line and by default left out.
+        sources: Secrets and ConfigMaps by name; those by label and in line are left out.
+        public: whether the public CAs are among its sources.
         target: as it stands.
     """
 
     object: str
     name: str
     sources: tuple[Source, ...]
+    public: bool
     target: Mapping[str, Any] = field(repr=False, compare=False)
 
     @property
@@ -53,10 +63,16 @@ class Bundle:
         forms = (("configMap", "ConfigMap"), ("secret", "Secret"))
         return tuple(kind for form, kind in forms if self.target.get(form) is not None)
 
+    def _form(self, kind: str) -> Mapping[str, Any]:
+        return mapping(self.target.get("configMap" if kind == "ConfigMap" else "secret"))
+
+    def key(self, kind: str) -> str:
+        """The key under which it writes the certificates."""
+        return str(self._form(kind).get("key"))
+
     def labels(self, kind: str) -> Mapping[str, Any]:
         """The labels it puts on what it writes."""
-        form = mapping(self.target.get("configMap" if kind == "ConfigMap" else "secret"))
-        return mapping(mapping(form.get("metadata")).get("labels"))
+        return mapping(mapping(self._form(kind).get("metadata")).get("labels"))
 
     @property
     def is_ca_object(self) -> bool:
@@ -71,8 +87,10 @@ def _bundle(obj: Mapping[str, Any]) -> Bundle:
         for form, kind in (("secret", "Secret"), ("configMap", "ConfigMap")):
             given = mapping(each.get(form))
             if given.get("name"):
-                sources.append(Source(kind, str(given["name"]), str(given.get("key") or "")))
-    return Bundle(ident(obj), key_of(obj)[2], tuple(sources), mapping(spec.get("target")))
+                every = given.get("includeAllKeys") is True
+                sources.append(Source(kind, str(given["name"]), str(given.get("key") or ""), every))
+    public = any(each.get("useDefaultCAs") is True for each in dicts(spec.get("sources")))
+    return Bundle(ident(obj), key_of(obj)[2], tuple(sources), public, mapping(spec.get("target")))
 
 
 def bundles(objects: Objects) -> list[Bundle]:

@@ -28,6 +28,7 @@ MODULES = (
     "issuers",
     "approvals",
     "bundles",
+    "made",
     "renewal",
     "controllers",
     "chart",

@@ -12,6 +12,7 @@ from ..context import Context
 from ..existing import Presence
 from ..model import Hit, rule
 from ..unknown import known
+from ..uses import Use
 from .issuers import changes_key, issued, renewed_too_late
 
 _TRUST = "https://cert-manager.io/docs/trust/trust-manager/"
@@ -91,14 +92,19 @@ def _secret(context: Context) -> Iterator[Hit]:
 @rule(
     "trust-bundle-source",
     "error",
-    "A Bundle's source isn't where trust-manager reads it",
-    effect="Sources are read from the trust namespace alone. Without one of them the whole Bundle isn't written: who "
-    "mounts it doesn't start, or goes on with what it has.",
+    "A Bundle's source can't be read by trust-manager",
+    effect="Sources are read from the trust namespace alone, and of TLS Secrets by key alone. Without one of them the "
+    "whole Bundle isn't written: who mounts it doesn't start, or goes on with what it has.",
     fix="Put the Secret or ConfigMap into trust-manager's trust namespace (app.trust.namespace, cert-manager by "
-    "default).",
+    "default), and name the key tls.crt.",
     source=_TRUST,
 )
 def _source(context: Context) -> Iterator[Hit]:
+    for bundle in context.cert_manager.bundles:
+        made = {each.secret for each in context.cert_manager.exported(bundle)}
+        for source in bundle.sources:
+            if source.every_key and source.kind == "Secret" and source.name in made:
+                yield Hit(bundle.object, f"includeAllKeys of Secret {source.name}, which holds a private key")
     spaces = context.cert_manager.trust_namespaces
     for bundle in context.cert_manager.bundles if spaces and known(list(spaces)) else ():
         said = context.declared_by(bundle.object)
@@ -114,7 +120,7 @@ def _source(context: Context) -> Iterator[Hit]:
 @rule(
     "client-ca-bundle-no-id",
     "error",
-    "A Bundle's ConfigMap is labelled as a CA object for Kong and has no id",
+    "A Bundle's ConfigMap is to be a CA object for Kong and has no id",
     effect="The ingress controller drops it with a Warning event: trust-manager writes one key, and no `id`. What "
     "counts on the CA refuses everybody or trusts the wrong ones.",
     fix="Write the exported certificate into a ConfigMap of your own with label, id and ca.crt, and take the label "
@@ -123,8 +129,21 @@ def _source(context: Context) -> Iterator[Hit]:
 )
 def _no_id(context: Context) -> Iterator[Hit]:
     for bundle in context.cert_manager.bundles:
-        if bundle.is_ca_object and not any(_has_id(context, kind, bundle) for kind in bundle.kinds):
+        if any(_has_id(context, kind, bundle) for kind in bundle.kinds):
+            continue
+        if bundle.is_ca_object:
             yield Hit(bundle.object, "its target is labelled konghq.com/ca-cert")
+        for kind in bundle.kinds:
+            for use in _asked_for(context, kind, bundle):
+                yield Hit(bundle.object, f"{use.reader} names what it writes ({use.where})")
+
+
+def _asked_for(context: Context, kind: str, bundle: Bundle) -> Iterator[Use]:
+    """Who takes what a Bundle writes for a CA object."""
+    for namespace in context.namespaces_of(kind, bundle.name):
+        if context.inventory.maker(kind, namespace, bundle.name) is not None:
+            found = context.uses_of(kind, namespace, bundle.name)
+            yield from (use for use in found if use.trusts and use.reading == "watched")
 
 
 def _has_id(context: Context, kind: str, bundle: Bundle) -> bool:

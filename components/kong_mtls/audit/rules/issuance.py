@@ -97,12 +97,12 @@ def _refused(context: Context) -> Iterator[Hit]:
         if of_group(obj, GROUP) and version != VERSION:
             yield Hit(ident(obj), f"its apiVersion is {version}; {VERSION} alone is served since cert-manager 1.6")
     for certificate in context.cert_manager.certificates:
-        for wrong in _wrong(certificate):
+        for wrong in (*_wrong_names(certificate), *_wrong_options(certificate)):
             yield Hit(certificate.object, wrong)
 
 
-def _wrong(certificate: Certificate) -> Iterator[str]:
-    spec, key, issuer = certificate.spec, certificate.key, mapping(certificate.spec.get("issuerRef"))
+def _wrong_names(certificate: Certificate) -> Iterator[str]:
+    spec, issuer = certificate.spec, mapping(certificate.spec.get("issuerRef"))
     if not spec.get("secretName"):
         yield "it has no secretName"
     if not issuer.get("name"):
@@ -117,6 +117,10 @@ def _wrong(certificate: Certificate) -> Iterator[str]:
         yield f"its commonName has {len(common)} characters, and {_LONGEST_CN} is the most"
     if spec.get("literalSubject") and (common or spec.get("subject")):
         yield "it has literalSubject beside commonName or subject"
+
+
+def _wrong_options(certificate: Certificate) -> Iterator[str]:
+    spec, key, renewal = certificate.spec, certificate.key, mapping(certificate.spec.get("renewal"))
     unheard = [each for each in certificate.usages if each not in KEY_USAGES | EXTENDED_USAGES and known(each)]
     if unheard:
         yield f"usages has {', '.join(map(repr, unheard))}, which cert-manager doesn't know"
@@ -127,6 +131,13 @@ def _wrong(certificate: Certificate) -> Iterator[str]:
         yield f"privateKey.size is {size} with {algorithm}"
     if key.get("rotationPolicy") not in (None, "Never", "Always") and known(key):
         yield f"privateKey.rotationPolicy is {key.get('rotationPolicy')}: Never and Always are known"
+    if renewal and renewal.get("policy") not in ("Disabled", "RenewBefore") and known(renewal):
+        yield f"renewal.policy is {renewal.get('policy')}: Disabled and RenewBefore are known"
+    elif renewal.get("windows") and certificate.never_renewed:
+        yield "renewal.windows stands beside renewal.policy Disabled"
+    reserved = [str(key) for key in certificate.secret_annotations if str(key).startswith(f"{GROUP}/")]
+    if [key for key in reserved if key != f"{GROUP}/allow-direct-injection"]:
+        yield f"secretTemplate has annotations of cert-manager's own: {', '.join(reserved)}"
     if spec.get("nameConstraints") and not certificate.is_ca:
         yield "it has nameConstraints and is no CA"
 

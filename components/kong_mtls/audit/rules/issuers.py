@@ -184,15 +184,17 @@ def _key_mounted(context: Context) -> Iterator[Hit]:
 @rule(
     "client-ca-signing-key",
     "error",
-    "A certificate's own Secret is labelled as a CA object for Kong",
-    effect="The ingress controller then reads the Secret with its private key, and drops it all the same: cert-manager "
+    "A certificate's own Secret is to be a CA object for Kong",
+    effect="The ingress controller reads the Secret with its private key, and drops it all the same: cert-manager "
     "writes no `id`, and can't be told to. What counts on the CA refuses everybody or trusts the wrong ones.",
     fix="Take konghq.com/ca-cert out of secretTemplate. Export the certificate by a Bundle, and write it into a "
     "ConfigMap of its own with label, id and ca.crt.",
     source="Kong/kubernetes-ingress-controller internal/dataplane/translator/translate_cacerts.go",
-    scope="object",
 )
 def _signing_key(context: Context) -> Iterator[Hit]:
     for certificate in context.cert_manager.certificates:
         if certificate.is_ca_object:
             yield Hit(certificate.object, "secretTemplate labels its Secret konghq.com/ca-cert")
+        for use in context.uses_of("Secret", certificate.namespace, certificate.secret):
+            if use.trusts and use.reading == "watched":
+                yield Hit(certificate.object, f"{use.reader} names its Secret ({use.where})")
