@@ -51,13 +51,20 @@ def render(performance: Performance, *, masked: bool) -> dict[str, str]:
             _add(files, "manifests", _file_name(resource.inputs, patch), resource.name, item)
         if not masked:
             for made in resource.cluster:
-                _add(files, "cluster", _file_name(made, patch=False), resource.name, _manifest(show(made), masked))
+                # What somebody unknown would really sign isn't known: shown as there, with its content unseen.
+                item = _manifest(show(made), masked or is_played(made))
+                _add(files, "cluster", _file_name(made, patch=False), resource.name, item)
     return dict(sorted(files.items()))
 
 
 def _is_declared(performance: Performance, resource: Resource) -> bool:
     """Whether the program makes the object; what it only reads belongs to somebody else."""
     return not any(step.urn == resource.urn and step.op == "read" for step in performance.steps)
+
+
+def is_played(made: Mapping[str, Any]) -> bool:
+    """Whether an object is what a CA of the rehearsal's own has made in an issuer's place."""
+    return kubernetes.PLAYED in (kubernetes.metadata(made).get("annotations") or {})
 
 
 def _release(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
     other = secrets.annotation(found, secrets.CERTIFICATE_NAME) if found is not None else None
     if other not in (None, name) and _wants(call, namespace, str(other), place[1]):
         return _not_ready(call, "IncorrectCertificate", secrets.conflict(str(other)))
-    played(call.world, secrets.ref_of(spec), namespace)
+    player = played(call.world, secrets.ref_of(spec), namespace)
     why = secrets.outdated(spec, name, found, request, call.at)
     if why is None:
         assert found is not None
@@ -105,6 +105,8 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
         except pki.SigningError as error:
             return _not_ready(call, why[0], f"{why[1]} (The certificate request has failed to complete: {error})")
     kept = secrets.secret(spec, place, name, data, str((found or {}).get("type") or "kubernetes.io/tls"))
+    if player:
+        kept["metadata"]["annotations"][kubernetes.PLAYED] = player
     objects: Held = (kept, request) if request is not None else (kept,)
     return _judged(call, spec, objects, data)
 

@@ -22,6 +22,8 @@ from kong_mtls.rehearsal.wire import Secret, Unknown
 
 AUTONAMED: Final = "pulumi.com/autonamed"
 PATCH_FORCE: Final = "pulumi.com/patchForce"
+PLAYED: Final = "kong-mtls.io/played"
+"""Annotation of what a stand-in has made for somebody who isn't in the program: who. Its content proves nothing."""
 
 _CONTAINER = "spec.containers[*]", "spec.initContainers[*]"
 IDENTITY = ("apiVersion", "kind", "metadata.name", "metadata.namespace")
