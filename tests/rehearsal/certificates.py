@@ -52,7 +52,7 @@ def objects(done: Performance) -> dict[str, dict[str, Any]]:
 def secret(done: Performance, name: str, namespace: str = "apps") -> dict[str, str]:
     """The data of a Secret that cert-manager made, as text."""
     data = objects(done)[f"Secret/{namespace}/{name}"]["data"]
-    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+    return {key: base64.b64decode(value).decode("latin-1") for key, value in data.items()}
 
 
 def chain(text: str) -> list[x509.Certificate]:

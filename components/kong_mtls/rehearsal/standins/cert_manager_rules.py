@@ -198,9 +198,7 @@ def _durations(spec: Mapping[str, Any]) -> Iterator[str]:
             )
     if percentage is not None:
         results_in = duration * (100 - percentage) / 100
-        what = (
-            f"spec.renewBeforePercentage: Invalid value: {percentage}: certificate renewBeforePercentage must result in"
-        )
+        what = f"spec.renewBeforePercentage: Invalid value: {percentage}: certificate renewBeforePercentage"
         if results_in < SHORTEST_RENEWAL:
             yield f"{what} must result in a renewBefore greater than {show_duration(SHORTEST_RENEWAL)}"
         if results_in >= duration:
