@@ -5,13 +5,13 @@ references"), and GitHub looks for mentions, issue numbers and commits in the fi
 `<pre>`. So text goes into `<code>` with every character that means something as an entity, and files go into fences.
 """
 
-import html
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
 LONGEST_CELL = 300
-_PLAIN = frozenset(" ,()=+'/-")
+_PLAIN = frozenset(" .,()=+'/-")
+_SPECIAL = {"\0": "&#46;", "@": "&#64;<wbr>"}
 
 
 def visible(text: str, *, keep: str = "") -> str:
@@ -37,15 +37,11 @@ def code(text: str, longest: int = LONGEST_CELL) -> str:
 
 
 def _entities(text: str) -> str:
-    # The dot after www would make a link of it.
+    # The dot after www makes a link in the source. An address of mail becomes one even from entities, unless its text
+    # is in two pieces (cmark-gfm, extensions/autolink.c): `<wbr>` is nothing but a place to break the line.
     text = re.sub(r"(?i)(?<=www)\.", "\0", text)
-    plain = (each if each.isalnum() or each in _PLAIN or each == "." else f"&#{ord(each)};" for each in text)
-    return "".join("&#46;" if each == "&#0;" else each for each in plain)
-
-
-def plain(text: str) -> str:
-    """Text of our own as it is: no untrusted word is in it."""
-    return html.escape(text, quote=False)
+    plain = (each if each.isalnum() or each in _PLAIN else _SPECIAL.get(each, f"&#{ord(each)};") for each in text)
+    return "".join(plain)
 
 
 def fence(text: str, language: str) -> list[str]:

@@ -28,7 +28,7 @@ HOSTILE = [
 
 
 class Seen(HTMLParser):
-    """The elements of a page, and its text."""
+    """The elements of a page, without places to break a line, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Seen(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append(tag)
+        self.elements += [tag] if tag != "wbr" else []
         self.attributes += attrs
 
     def handle_data(self, data: str) -> None:
@@ -95,8 +95,8 @@ def test_a_fence_is_closed_by_us_alone(text: str) -> None:
 
 def test_no_mention_and_no_link() -> None:
     """Names are within code, where GitHub looks for neither people nor issues; no address becomes a link."""
-    written = code("@someone https://example.com www.example.com #12")
-    assert not re.search(r"[@#](?![0-9]+;)|://|www\.", written)
+    written = code("@someone https://example.com www.example.com a@example.com #12")
+    assert not re.search(r"[@#](?![0-9]+;)|://|www\.|&#64;(?!<wbr>)", written)
     assert written.startswith("<code>")
 
 
