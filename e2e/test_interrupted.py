@@ -13,23 +13,31 @@ SECRETS = "/api/v1/secrets"
 RECORD = "owner=helm,name=kong-cp"
 UNFINISHED = "pending-install,pending-upgrade,pending-rollback,failed"
 START_SECONDS = 300
+DEPLOYMENTS = "/apis/apps/v1/namespaces/kong/deployments"
 
 
-def interrupted(stack: Stack, cluster: Cluster, sent: signal.Signals, status: str) -> None:
-    """Start `up`, and send a signal once Helm's record of the control plane has that status."""
+def interrupted(stack: Stack, cluster: Cluster, sent: signal.Signals, status: str) -> str:
+    """Start `up`, and send a signal once Helm's record of the control plane has that status; when it all began."""
     since = cluster.version(SECRETS)
     with stack.running("up", "--engine", "pulumi") as process:
-        events = cluster.events(SECRETS, since, START_SECONDS, labelSelector=RECORD)
-        assert any(event.object["metadata"]["labels"]["status"] == status for event in events), f"never {status}"
+        await_record(cluster, since, status)
         os.killpg(process.pid, sent)
+    return since
 
 
-def recovered(stack: Stack, cluster: Cluster, **sections: Any) -> None:
-    """The steps of docs/operations.md, "`up` was killed"."""
-    assert stack.end_orphans() > 0
+def await_record(cluster: Cluster, since: str, status: str) -> None:
+    """Wait until Helm's record of the control plane has that status, or had it since then."""
+    events = cluster.events(SECRETS, since, START_SECONDS, labelSelector=RECORD)
+    assert any(event.object["metadata"]["labels"]["status"] == status for event in events), f"never {status}"
+
+
+def recovered(stack: Stack, cluster: Cluster, *, first_install: bool = False, **sections: Any) -> None:
+    """The steps of docs/operations.md, "`up` was killed", after that about what is left of the killed run."""
     stack.pulumi("cancel", "--yes")
     for namespace in NAMESPACES:
         cluster.delete(f"{NAMESPACE}/{namespace}/secrets", labelSelector=f"owner=helm,status in ({UNFINISHED})")
+    if first_install:
+        cluster.delete(DEPLOYMENTS, labelSelector="app.kubernetes.io/instance=kong-cp")
     stack.pulumi("refresh", "--yes", "--clear-pending-creates")
     stack.configure(**sections)
     stack.up()
@@ -48,14 +56,15 @@ def deployed(stack: Stack, cluster: Cluster) -> list[int]:
     return revisions
 
 
-def slow(stack: Stack, **pods: Any) -> None:
+def slow(stack: Stack, timeout_seconds: int = 600, **pods: Any) -> None:
     """A change of the control plane that never ends: its pods are waited for, and have no node to run on."""
-    stack.configure(chart={"waitForPods": True}, controlPlane={"pods": {"nodeSelector": {"none": "such"}, **pods}})
+    chart = {"waitForPods": True, "timeoutSeconds": timeout_seconds}
+    stack.configure(chart=chart, controlPlane={"pods": {"nodeSelector": {"none": "such"}, **pods}})
 
 
 def control_plane(cluster: Cluster) -> dict[str, Any]:
     """The specification of its Deployment."""
-    found = cluster.get("/apis/apps/v1/namespaces/kong/deployments/kong-cp-kong")
+    found = cluster.get(f"{DEPLOYMENTS}/kong-cp-kong")
     assert found
     spec: dict[str, Any] = found["spec"]
     return spec
@@ -67,8 +76,8 @@ def test_killed_in_the_first_install(stack: Stack, cluster: Cluster) -> None:
     interrupted(stack, cluster, signal.SIGKILL, "pending-install")
     assert "locked" in stack.fail("up", "--engine", "pulumi")
     assert stack.pending() == ["creating"]
-    cluster.delete("/apis/apps/v1/namespaces/kong/deployments", labelSelector="app.kubernetes.io/instance=kong-cp")
-    recovered(stack, cluster)
+    assert stack.end_orphans() > 0
+    recovered(stack, cluster, first_install=True)
     assert deployed(stack, cluster) == [1, 1]
     assert "nodeSelector" not in control_plane(cluster)["template"]["spec"]
 
@@ -78,6 +87,7 @@ def test_killed_in_an_upgrade(stack: Stack, cluster: Cluster) -> None:
     slow(stack, replicas=2)
     interrupted(stack, cluster, signal.SIGKILL, "pending-upgrade")
     assert stack.pending() == ["updating"]
+    assert stack.end_orphans() > 0
     recovered(stack, cluster, controlPlane={"pods": {"replicas": 2}})
     assert deployed(stack, cluster) == [2, 1]
     spec = control_plane(cluster)
@@ -92,4 +102,16 @@ def test_interrupted_by_the_keyboard(stack: Stack, cluster: Cluster) -> None:
     stack.configure(controlPlane={"pods": {"replicas": 3}})
     stack.up()
     assert deployed(stack, cluster) == [4, 1]
+    assert "nodeSelector" not in control_plane(cluster)["template"]["spec"]
+
+
+def test_left_to_itself_in_the_first_install(stack: Stack, cluster: Cluster) -> None:
+    """A provider that nobody ends gives up after the chart's timeout, and writes that down; the same steps help."""
+    stack.pulumi("destroy", "--yes")
+    slow(stack, timeout_seconds=20)
+    since = interrupted(stack, cluster, signal.SIGKILL, "pending-install")
+    await_record(cluster, since, "failed")
+    assert stack.pending() == ["creating"]
+    recovered(stack, cluster, first_install=True)
+    assert deployed(stack, cluster) == [1, 1]
     assert "nodeSelector" not in control_plane(cluster)["template"]["spec"]
