@@ -22,6 +22,7 @@ Rehearse = Callable[..., run.Rehearsal]
 
 EXPECTED: dict[str, dict[str, set[bool | None]]] = {
     "minimal": {"cluster": {True}, "admin": {True}, "database": {True}},
+    "cert_manager": {"cluster": {True}, "admin": {True}, "database": {True}},
     # What the gateway itself shows is known to whoever runs that gateway.
     "protect_ingress": {"client": {True, None}},
     "annotate_services": {"upstream": {True}},
@@ -86,6 +87,13 @@ def test_the_protected_ingress(rehearse: Rehearse) -> None:
     answers = Counter(link.observed for link in done.links if link.ok)
     assert answers["200"] >= 1
     assert answers["401"] >= 5
+
+
+def test_with_cert_manager_the_state_has_no_key(rehearse: Rehearse) -> None:
+    """None is made outside the cluster, and nothing is left for the audit to say."""
+    done = rehearse("cert_manager", "dev")
+    assert not [one for one in done.performance.resources if one.type.startswith("tls:")]
+    assert done.findings == ()
 
 
 def minted(today: datetime) -> dict[str, str]:
