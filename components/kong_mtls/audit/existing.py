@@ -74,6 +74,8 @@ class Inventory:
                     self._unnamed.add((kind, "*"))
                 elif holds_unknown(name):
                     self._unnamed.add((kind, within))
+        self._vague: set[tuple[str, str]] = set()
+        self._unknown_makers(objects)
         # A name that a controller writes elsewhere makes it as plain as one that is elsewhere what was meant.
         self._names.update((kind, name) for kind, _, name in self._made)
 
@@ -101,12 +103,32 @@ class Inventory:
             return Presence.HERE
         if holds_unknown((name, namespace)) or self._unnamed & {(kind, namespace), (kind, "*")}:
             return Presence.UNKNOWN
+        if (kind, name) in self._vague:
+            return Presence.UNKNOWN
         if self.maker(kind, namespace, name) is not None:
             return Presence.MADE
         if name in referrer or name in self._declared.get(namespace, frozenset()):
             return Presence.DECLARED
         seen = kind in self._kinds if fails_open else (kind, namespace) in self._seen
         return Presence.MISSING if seen or (kind, name) in self._names else Presence.UNSEEN
+
+    def _unknown_makers(self, objects: Objects) -> None:
+        """Certificates and Bundles of which it isn't known yet what they write, or where."""
+        for obj in objects.all("Certificate"):
+            within, spec = key_of(obj)[1], obj.get("spec") or {}
+            if holds_unknown(within):
+                self._unnamed.add(("Secret", "*"))
+            elif holds_unknown(spec.get("secretName")) or (not spec.get("secretName") and holds_unknown(obj)):
+                self._unnamed.add(("Secret", within))
+        for obj in objects.all("Bundle"):
+            if holds_unknown(obj):
+                metadata = obj.get("metadata") or {}
+                unnamed = holds_unknown((metadata.get("name"), metadata.get("namespace")))
+                for kind in ("ConfigMap", "Secret"):
+                    if unnamed:
+                        self._unnamed.add((kind, "*"))
+                    else:
+                        self._vague.add((kind, key_of(obj)[2]))
 
     def maker(self, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         """The object from which a controller makes this one."""

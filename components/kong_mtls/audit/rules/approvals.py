@@ -37,7 +37,7 @@ def _of_cluster(context: Context) -> dict[IssuerRef, list[Certificate]]:
     found: dict[IssuerRef, list[Certificate]] = {}
     for certificate, _ in of_cluster(context).values():
         for issuer in context.cert_manager.issuers_of(certificate):
-            if issuer.for_all:
+            if issuer.for_all and context.judged(issuer.object):
                 found.setdefault(issuer, []).append(certificate)
     return found
 

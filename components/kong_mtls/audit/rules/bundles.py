@@ -31,7 +31,8 @@ _API = "cert-manager/trust-manager pkg/apis/trust/v1alpha1/types_bundle.go"
 def _own_ca(context: Context) -> Iterator[Hit]:
     for (namespace, name), certificate in context.cert_manager.by_secret.items():
         for use in context.uses_of("Secret", namespace, name):
-            if use.trusts and use.reading == "start" and not certificate.is_ca:
+            leaf = not certificate.is_ca and context.judged(certificate.object)
+            if use.trusts and use.reading == "start" and leaf:
                 yield Hit(use.reader, f"{use.where} is {use.key} of Secret {name}, which {certificate.object} writes")
 
 
@@ -49,7 +50,11 @@ def _live(context: Context) -> Iterator[Hit]:
     below = issued(context)
     for bundle in context.cert_manager.bundles:
         for ca in context.cert_manager.exported(bundle):
-            if ca.is_ca and (changes_key(ca) or renewed_too_late(ca, below.get(ca.object, []))):
+            if (
+                ca.is_ca
+                and context.judged(ca.object)
+                and (changes_key(ca) or renewed_too_late(ca, below.get(ca.object, [])))
+            ):
                 yield Hit(bundle.object, f"its source Secret {ca.secret} is that of {ca.object}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from cryptography import x509
 
@@ -158,8 +158,7 @@ def _one_issuer(context: Context) -> Iterator[Hit]:
         if shared is None or certificate.is_ca or certificate.object in cluster:
             continue
         found = context.uses_of("Secret", certificate.namespace, certificate.secret)
-        # Of a Secret in Kong's own pods the settings tell what it is for; a mount alone doesn't.
-        other = next((use for use in found if not use.trusts and (use.link or use.reader not in kongs)), None)
+        other = next((use for use in found if not use.trusts and _elsewhere(use, kongs)), None)
         if other is not None:
             yield Hit(
                 certificate.object,
@@ -173,6 +172,11 @@ def _one_issuer(context: Context) -> Iterator[Hit]:
                 f"its annotation has {issuer.object} issue for it, as for the cluster certificates of {opens[issuer]}",
             )
     yield from _trusted_elsewhere(context, roots)
+
+
+def _elsewhere(use: Use, kongs: Container[str]) -> bool:
+    """Whether a use is another link's. Of a Secret in Kong's pods the settings tell what it is for, a mount doesn't."""
+    return use.link != "cluster" if use.link else use.reader not in kongs
 
 
 def shimmed(objects: Objects) -> Iterator[tuple[str, IssuerRef]]:

@@ -219,7 +219,8 @@ def _usage(context: Context) -> Iterator[Hit]:
 def _no_usage(context: Context) -> Iterator[Hit]:
     for certificate in context.cert_manager.certificates:
         named = EXTENDED_USAGES.intersection(certificate.usages)
-        if certificate.is_ca or named or context.cert_manager.self_signed(certificate.issuer):
+        issuer = certificate.issuer
+        if certificate.is_ca or named or context.cert_manager.self_signed(issuer) or not context.judged(issuer.object):
             continue  # what has signed itself is taken by nobody who doesn't trust just that
         if known(certificate.spec.get("usages")):
             said = f"usages is {', '.join(certificate.usages)}" if certificate.usages else "it says nothing of usages"

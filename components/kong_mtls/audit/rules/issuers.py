@@ -33,7 +33,7 @@ def issued(context: Context) -> dict[str, list[Certificate]]:
     """The Certificates under each CA Certificate, at whatever depth, by the CA's name in findings."""
     found: dict[str, list[Certificate]] = {}
     for certificate in context.cert_manager.certificates:
-        for ca in context.cert_manager.above(certificate):
+        for ca in context.cert_manager.above(certificate) if context.judged(certificate.object) else ():
             found.setdefault(ca.object, []).append(certificate)
     return found
 
@@ -113,6 +113,8 @@ def _longer(context: Context) -> Iterator[Hit]:
     for certificate in context.cert_manager.certificates:
         own = certificate.duration
         for ca in context.cert_manager.above(certificate)[:1]:
+            if not context.judged(ca.object):
+                continue
             above, now = ca.duration, current(context, ca)
             if own and above and own >= above:
                 yield Hit(certificate.object, f"its duration is no shorter than that of {ca.object}")

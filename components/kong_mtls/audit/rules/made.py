@@ -68,11 +68,16 @@ def _written(context: Context, use: Use, bundle: Bundle | None) -> tuple[str, se
     """What writes an object, and which keys; "" for what neither a Certificate nor a Bundle writes."""
     certificate = context.cert_manager.by_secret.get((use.namespace, use.name))
     if certificate is not None and use.kind == "Secret":
-        return certificate.object, _secret_keys(context, certificate)
+        judged = context.judged(certificate.object) and context.judged(certificate.issuer.object)
+        return (certificate.object, _secret_keys(context, certificate)) if judged else ("", set())
     if bundle is None or use.kind not in bundle.kinds:
         return "", set()
     maker = context.inventory.maker(use.kind, use.namespace, use.name) or {}
-    return (bundle.object, _bundle_keys(bundle, use.kind)) if maker.get("kind") == "Bundle" else ("", set())
+    return (
+        (bundle.object, _bundle_keys(bundle, use.kind))
+        if maker.get("kind") == "Bundle" and context.judged(bundle.object)
+        else ("", set())
+    )
 
 
 @rule(

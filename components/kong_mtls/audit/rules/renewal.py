@@ -62,6 +62,10 @@ def _readers(context: Context, kind: str, namespace: str, name: str, reading: st
     return found
 
 
+def _known(context: Context, certificate: Certificate) -> bool:
+    return context.judged(certificate.object) and known(certificate.secret)
+
+
 def _on_secret(context: Context, certificate: Certificate) -> _Annotations:
     """The annotations of a Certificate's Secret."""
     there = context.objects.get("Secret", certificate.namespace, certificate.secret)
@@ -94,7 +98,7 @@ def _renewal(context: Context, certificate: Certificate) -> str:
 def _not_loaded(context: Context) -> Iterator[Hit]:
     seen = reloaders(context.objects)
     for (namespace, name), certificate in context.cert_manager.by_secret.items():
-        if certificate.never_renewed or not known(name):
+        if certificate.never_renewed or not _known(context, certificate):
             continue
         for reader, found in _readers(context, "Secret", namespace, name, "start").items():
             why = _deaf(context, seen, found[0], _on_secret(context, certificate))
@@ -136,7 +140,7 @@ def _still(context: Context, bundle: Bundle) -> bool:
 def _unknown(context: Context) -> Iterator[Hit]:
     seen = reloaders(context.objects)
     for (namespace, name), certificate in context.cert_manager.by_secret.items():
-        if certificate.never_renewed or not known(name):
+        if certificate.never_renewed or not _known(context, certificate):
             continue
         for reader, found in _readers(context, "Secret", namespace, name, "unknown").items():
             if _deaf(context, seen, found[0], _on_secret(context, certificate)):
@@ -158,7 +162,9 @@ def _not_in_view(context: Context) -> Iterator[Hit]:
         return
     for (namespace, name), certificate in context.cert_manager.by_secret.items():
         for reader, found in _readers(context, "Secret", namespace, name, "start").items():
-            if asks(_said(context, reader)[0], "Secret", name, _on_secret(context, certificate)):
+            if _known(context, certificate) and asks(
+                _said(context, reader)[0], "Secret", name, _on_secret(context, certificate)
+            ):
                 yield Hit(reader, f"Reloader is to restart it when Secret {name} ({_places(found)}) changes")
 
 
