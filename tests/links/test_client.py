@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from kong_mtls.rehearsal.links import client, client_play, prove
+from kong_mtls.rehearsal.links import client, client_play, handshake, prove
 from kong_mtls.rehearsal.links.client_gateways import gateways
 from kong_mtls.rehearsal.links.handshake import exchange
 from kong_mtls.rehearsal.links.model import Link
@@ -481,10 +481,10 @@ def test_at_least_sixty_handshakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_routes_guarded_alike_share_what_does_not_depend_on_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Handshakes grow by three a route; every route has all rows."""
+    """More routes behind one certificate take no more handshakes; every route has all rows."""
     counted = []
-    real = exchange
-    monkeypatch.setattr(client_play, "exchange", lambda *args: counted.append(args) or real(*args))  # type: ignore[func-returns-value]
+    real = handshake._play
+    monkeypatch.setattr(handshake, "_play", lambda *args: counted.append(args) or real(*args))  # type: ignore[func-returns-value]
 
     def many(number: int) -> World:
         routes = {}
@@ -502,7 +502,7 @@ def test_routes_guarded_alike_share_what_does_not_depend_on_names(monkeypatch: p
         assert bad(found) == set()
         assert len([row for row in found if "route" in row.server]) == size * len(STATUS)
         numbers.append(len(counted))
-    assert numbers[2] - numbers[1] == numbers[1] - numbers[0] == 10 * 3
+    assert numbers[2] == numbers[1] <= numbers[0] + 3
 
 
 def test_nothing_secret_stands_in_a_row() -> None:

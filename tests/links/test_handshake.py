@@ -19,7 +19,7 @@ from kong_mtls.rehearsal.links.ends import (
     Session,
     VerifyError,
 )
-from kong_mtls.rehearsal.links.handshake import Version, exchange
+from kong_mtls.rehearsal.links.handshake import Meetings, Version, exchange, revisit
 from kong_mtls.rehearsal.mint import Minted, issue, new_key
 from tests.links.hybrid import AFTER, AT, BEFORE, CA_AFTER
 
@@ -325,3 +325,38 @@ def test_handshakes_are_quick(world: World) -> None:
     for _ in range(20):
         exchange(client, server)
     assert (time.process_time() - start) / 20 < 0.010
+
+
+def test_a_handshake_that_went_through_is_judged_again_as_if_it_were_played(world: World) -> None:
+    """Names, statuses and answers come out as from a socket, by what the ends of this very visit say."""
+    client, server = world.client_end(), world.server_end()
+    stranger = issue("stranger", issuer=world.other, client=True, **DATES)
+    heard: list[str | None] = []
+
+    def answer(session: Session, request: Request) -> Response | Closed:
+        heard.append(session.server_name)
+        return Closed("no such route") if request.path == "/none" else Response(403, request.host)
+
+    met: Meetings = {}
+    for end, target, path in (
+        (client, server, "/"),
+        (replace(client, check_name="another.example.com"), server, "/"),
+        (replace(client, server_name="a.example.com", check_name=None), replace(server, answer=answer), "/"),
+        (client, replace(server, answer=answer), "/none"),
+        (replace(client, cert_chain_pem=None, key_pem=None), server, "/"),
+        (replace(client, cert_chain_pem=stranger.chain_pem, key_pem=stranger.key_pem), server, "/"),
+    ):
+        request = Request("host.example.com", path)
+        played = exchange(end, target, request)
+        assert [revisit(met, end, target, request) for _ in range(2)] == [played, played]
+    assert heard == ["a.example.com"] * 3 + [NAME] * 3
+    assert len(met) == 3  # the good client's, that of nobody, the stranger's: nginx objects above TLS
+
+
+def test_a_handshake_that_fails_is_played_each_time(world: World) -> None:
+    """Nothing is kept of it."""
+    met: Meetings = {}
+    client, server = replace(world.client_end(), trust_pem=world.other.cert_pem), world.server_end()
+    outcomes = [revisit(met, client, server, Request()) for _ in range(2)]
+    assert [(one.refused_by, one.accepted) for one in outcomes] == [("client", False)] * 2
+    assert met == {}

@@ -100,7 +100,7 @@ def _run(monitor: Monitor, project: Project, config: StackConfig, preview: bool)
     asyncio.set_event_loop(loop)
     try:
         loop.run_until_complete(
-            runtime_stack.run_in_stack(lambda: _discard(runpy.run_path(str(project.main), run_name="__main__")))
+            runtime_stack.run_in_stack(lambda: _settled(runpy.run_path(str(project.main), run_name="__main__")))
         )
     finally:
         try:
@@ -108,6 +108,10 @@ def _run(monitor: Monitor, project: Project, config: StackConfig, preview: bool)
         finally:
             asyncio.set_event_loop(None)
             loop.close()
+
+
+_TURNS = 2_000
+"""An idle turn takes microseconds. What depends on more resources in a row than these settle is left to the SDK."""
 
 
 class _Inline(ThreadPoolExecutor):
@@ -141,8 +145,11 @@ class _Idle(selectors.DefaultSelector):
         return super().select(timeout)
 
 
-def _discard(_: Any) -> None:
-    """The SDK awaits what a program returns; its globals are nothing to await."""
+async def _settled(_: Any) -> None:
+    """Lets everything that the program has begun go on. The SDK would wait for it too, but looks at each of its outputs
+    anew whenever one of them has come; nothing here waits for anything from outside, so that turns of the loop do."""
+    for _turn in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _finish(loop: asyncio.AbstractEventLoop) -> None:

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from kong_mtls.reader.manifests import UnreadableInput
 from kong_mtls.rehearsal import wire, yaml12
-from kong_mtls.rehearsal.monitor import Resource
 from kong_mtls.rehearsal.stage import Performance
 from kong_mtls.rehearsal.standins import kubernetes
 
@@ -39,13 +38,15 @@ def render(performance: Performance, *, masked: bool) -> dict[str, str]:
     """
     files: dict[str, str] = {}
     show = _shower(performance.placeholder_texts, masked)
+    # What the program only reads belongs to somebody else.
+    read = {step.urn for step in performance.steps if step.op == "read"}
     for resource in performance.resources:
         if not resource.custom or not resource.staged or not resource.type.startswith("kubernetes:"):
             continue
         if resource.type == RELEASE_TYPE:
             release = _release(resource.inputs)
             _add(files, "releases", _safe(release["release"]), resource.name, show(release))
-        elif "kind" in resource.inputs and _is_declared(performance, resource):
+        elif "kind" in resource.inputs and resource.urn not in read:
             patch = kubernetes.is_patch(resource.type, resource.inputs)
             item = _manifest(show(resource.inputs), masked)
             _add(files, "manifests", _file_name(resource.inputs, patch), resource.name, item)
@@ -55,11 +56,6 @@ def render(performance: Performance, *, masked: bool) -> dict[str, str]:
                 item = _manifest(show(made), masked or is_played(made))
                 _add(files, "cluster", _file_name(made, patch=False), resource.name, item)
     return dict(sorted(files.items()))
-
-
-def _is_declared(performance: Performance, resource: Resource) -> bool:
-    """Whether the program makes the object; what it only reads belongs to somebody else."""
-    return not any(step.urn == resource.urn and step.op == "read" for step in performance.steps)
 
 
 def is_played(made: Mapping[str, Any]) -> bool:

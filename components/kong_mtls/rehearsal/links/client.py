@@ -221,7 +221,7 @@ class _GatewayProof:
         if key in self._first_of:
             first, rows = self._first_of[key]
             own = {
-                title: play.play(case, title, caller)
+                title: play.play(case, title, caller, again=True)
                 for case, title, caller in callers
                 if case in (cases.NO_CERTIFICATE, cases.VALID)
             }

@@ -93,6 +93,7 @@ def _serves_clients(certificate: x509.Certificate) -> bool:
     return ExtendedKeyUsageOID.CLIENT_AUTH in usages
 
 
+@lru_cache(maxsize=4096)
 def _issued_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     if certificate.issuer != ca.subject:
         return False
@@ -208,16 +209,19 @@ class Peers:
 
     def server(self, issuer: Minted, names: Sequence[str], *, client: bool = False) -> Minted:
         """A server's certificate (or a client's) with these DNS names, valid for a month."""
-        return issue(
-            names[0][:64],
-            issuer=issuer,
-            key=self._leaf_key,
-            dns_names=names,
-            not_before=self.at - _DAY,
-            not_after=self.at + 30 * _DAY,
-            server=not client,
-            client=client,
-        )
+        key = ("server", id(issuer), tuple(names), client)
+        if key not in self._made:
+            self._made[key] = issue(
+                names[0][:64],
+                issuer=issuer,
+                key=self._leaf_key,
+                dns_names=names,
+                not_before=self.at - _DAY,
+                not_after=self.at + 30 * _DAY,
+                server=not client,
+                client=client,
+            )
+        return self._made[key]
 
     def deep(self, root: Minted, intermediates: int, names: Sequence[str]) -> Minted:
         """A server's certificate with so many intermediates between it and a root."""

@@ -25,7 +25,7 @@ from .client_gateways import Gateway
 from .client_kong import Door, Verdict, judge
 from .client_peers import Peers, Shown, pem
 from .ends import ClientEnd, Outcome, Request, Response, ServerEnd, Session
-from .handshake import exchange, load_chain
+from .handshake import Meetings, exchange, load_chain, revisit
 from .names import name_matches
 
 _FULL_DEPTH = 9  # curl and browsers set no limit that a real chain meets
@@ -106,6 +106,8 @@ class Listener:
         self._peers = peers
         self._asking = asking(gateway)
         self._default = default_certificate(at)
+        self._met: Meetings = {}
+        self._greeted: set[bytes] = set()
         self._by_name = {sni.lower(): c.pair for c in gateway.config.certificates for sni in c.snis}
 
     def identity(self, server_name: str | None) -> Identity:
@@ -143,6 +145,7 @@ class Listener:
         server_name: str,
         trust: Sequence[x509.Certificate] | None,
         authorities: Sequence[x509.Certificate],
+        again: bool = False,
     ) -> tuple[Outcome, Verdict | None]:
         """Send one request, and hear Kong's answer.
 
@@ -153,6 +156,8 @@ class Listener:
             server_name: the name in the handshake.
             trust: whom the client trusts; None doesn't verify the gateway (curl -k).
             authorities: the CAs that stand-ins may stand in for.
+            again: a route guarded in the same way was tried in full: a handshake that differs from a former one by
+                names alone need not be played.
 
         Returns:
             How it went, and Kong's own verdict if the request got that far.
@@ -195,7 +200,8 @@ class Listener:
             server_name=server_name,
             check_name=host if trust is not None else None,
         )
-        outcome = exchange(client, server, Request(host, _path(door)))
+        asked = Request(host, _path(door))
+        outcome = revisit(self._met, client, server, asked) if again else exchange(client, server, asked)
         return outcome, heard[0] if heard else None
 
     def greet(self, identity: Identity, host: str, trust: Sequence[x509.Certificate]) -> Outcome:
@@ -208,6 +214,9 @@ class Listener:
             server_name=host,
             check_name=host,
         )
+        if identity.chain_pem in self._greeted:
+            return revisit(self._met, client, server, Request(host))
+        self._greeted.add(identity.chain_pem)
         return exchange(client, server, Request(host))
 
 

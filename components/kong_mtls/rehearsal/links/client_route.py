@@ -164,14 +164,21 @@ class RouteProof:
         first = mode == "on" or (mode == "optional" and case is not cases.NO_CERTIFICATE)
         return by_listener if first and by_listener == "400" and by_plugin is not None else by_plugin
 
-    def play(self, case: Case, title: str, caller: Shown) -> Link | None:
-        """One row; None where the case makes no sense for the route's settings."""
+    def play(self, case: Case, title: str, caller: Shown, *, again: bool = False) -> Link | None:
+        """One row; None where the case makes no sense for the route's settings.
+
+        Args:
+            case: who knocks, and what is expected.
+            title: what the row calls it.
+            caller: what it shows.
+            again: whether a route of the same kind was tried in full.
+        """
         expected = self._expected(case)
         if expected is None:
             return None
         at = self._at
         outcome, verdict = at.listener.request(
-            at.door, caller, host=at.host, server_name=at.host, trust=at.trust, authorities=at.authorities
+            at.door, caller, host=at.host, server_name=at.host, trust=at.trust, authorities=at.authorities, again=again
         )
         reason = _status(outcome.status, verdict, outcome.reason)
         if case is cases.SERVER and outcome.status == "200":

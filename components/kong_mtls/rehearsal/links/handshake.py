@@ -15,8 +15,9 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from cryptography import x509
@@ -33,9 +34,23 @@ Version = Literal["1.2", "1.3"]
 
 _VERSIONS: dict[Version, int] = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 _MODE_NO_AUTO_CHAIN = 0x8  # SSL_MODE_NO_AUTO_CHAIN, as nginx has it (ngx_ssl_create): send what the file holds
+_CONTEXTS = 64  # one end meets many others; more than the cases of a link have
 _MOST_TURNS = 200  # a handshake takes about five; more means that neither end will ever move
 # What passes with `optional_no_ca`: nginx, ngx_ssl_verify_error_optional in src/event/ngx_event_openssl.h.
 _OPTIONAL_NO_CA = frozenset({2, 18, 19, 20, 21, 27})
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A handshake that went through at both ends, and what they saw of each other."""
+
+    version: str
+    seen_by_client: tuple[x509.Certificate, ...]
+    session: Session
+
+
+Meetings = dict[tuple[object, ...], Meeting]
+"""Handshakes by all that they depend on."""
 
 
 class UnusableEnd(Exception):  # noqa: N818 - an outcome of a configuration, not an error of the caller
@@ -73,7 +88,36 @@ def exchange(
         The outcome. An end that can't even be set up (a key of another certificate, say) is the one that
         refuses.
     """
+    return _play(client, server.for_name(client.server_name), request, version)[0]
+
+
+def revisit(met: Meetings, client: ClientEnd, server: ServerEnd, request: Request) -> Outcome:
+    """What comes of ``exchange`` where many pairs of ends differ by names and by what is said alone.
+
+    The handshake of such a pair is played once, and both ends judge as ever what they saw in it: the client the name,
+    the server the rest. A handshake that fails is played each time.
+
+    Args:
+        met: the handshakes that went through, to be used and filled.
+        client: the connecting end.
+        server: the listening end.
+        request: what is asked over the connection.
+    """
     server = server.for_name(client.server_name)
+    alike = _all_but_names(client, server)
+    if alike in met:
+        return _Play(client, server, request).again(met[alike])
+    outcome, meeting = _play(client, server, request, None)
+    if meeting is not None:
+        met[alike] = meeting
+    return outcome
+
+
+def _play(
+    client: ClientEnd, server: ServerEnd, request: Request | None, version: Version | None
+) -> tuple[Outcome, Meeting | None]:
+    """What comes of it, and the handshake if it went through."""
+    play = _Play(client, server, request or Request(host=client.server_name or "localhost"))
     near, far = socket.socketpair()
     with near, far:
         near.setblocking(False)
@@ -81,14 +125,21 @@ def exchange(
         try:
             left = _client(client, near, version)
         except UnusableEnd as e:
-            return Outcome(False, "client", f"the client cannot start: {e}")
+            return Outcome(False, "client", f"the client cannot start: {e}"), None
         try:
             right = _server(server, far, version)
         except UnusableEnd as e:
-            return Outcome(False, "server", f"the server cannot start: {e}")
-        play = _Play(client, server, request or Request(host=client.server_name or "localhost"))
+            return Outcome(False, "server", f"the server cannot start: {e}"), None
         _alternate(left.run(play.client_side(left)), right.run(play.server_side(right)))
-    return play.outcome(left, right)
+    outcome = play.outcome(left.trouble, right.trouble)
+    return outcome, None if left.trouble or right.trouble else play.meeting
+
+
+def _all_but_names(client: ClientEnd, server: ServerEnd) -> tuple[object, ...]:
+    """What a handshake depends on, once the server has chosen by the name what it shows."""
+    unnamed = replace(client, server_name=None, check_name=None)
+    of_server = (server.cert_chain_pem, server.key_pem, server.at, server.client_ca_pem, server.verify, server.depth)
+    return unnamed, of_server, server.refuses
 
 
 def _alternate(*lines: Steps[None]) -> None:
@@ -107,9 +158,9 @@ class _Socket:
         self.objections: list[VerifyError] = []
         self.trouble: str | None = None  # an error of this end, not an alert that the other one sent
         self._lenient = lenient
-        context.set_verify(mode, self._judge)
         self._sock = sock
         self.tls = SSL.Connection(context, sock)
+        self.tls.set_verify(mode, self._judge)
 
     def _judge(self, _: SSL.Connection, __: crypto.X509, number: int, depth: int, ok: int) -> bool:
         if not ok:
@@ -169,12 +220,8 @@ def _openssl_text(error: SSL.Error) -> str:
 
 
 def _client(end: ClientEnd, sock: socket.socket, version: Version | None) -> _Socket:
-    context = _context(end.trust_pem, end.at, end.depth, version)
-    store = context.get_cert_store()
-    if end.partial_chain and store is not None:
-        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
-    if end.cert_chain_pem is not None:
-        _show(context, end.cert_chain_pem, end.key_pem or b"")
+    shown = (end.cert_chain_pem, end.key_pem or b"") if end.cert_chain_pem is not None else None
+    context = _context(shown, end.trust_pem, end.at, end.depth, version, partial_chain=end.partial_chain)
     mode = SSL.VERIFY_PEER if end.verify else SSL.VERIFY_NONE
     made = _Socket(sock, context, mode, lenient=not end.verify)
     made.tls.set_connect_state()
@@ -184,8 +231,7 @@ def _client(end: ClientEnd, sock: socket.socket, version: Version | None) -> _So
 
 
 def _server(end: ServerEnd, sock: socket.socket, version: Version | None) -> _Socket:
-    context = _context(end.client_ca_pem, end.at, end.depth, version)
-    _show(context, end.cert_chain_pem, end.key_pem)
+    context = _context((end.cert_chain_pem, end.key_pem), end.client_ca_pem, end.at, end.depth, version)
     mode = SSL.VERIFY_NONE if end.verify == "off" else SSL.VERIFY_PEER
     if end.verify == "on" and end.refuses == "in_handshake":
         mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
@@ -194,7 +240,17 @@ def _server(end: ServerEnd, sock: socket.socket, version: Version | None) -> _So
     return made
 
 
-def _context(trust_pem: bytes | None, at: datetime, depth: int, version: Version | None) -> SSL.Context:
+@lru_cache(maxsize=_CONTEXTS)
+def _context(
+    shown: tuple[bytes, bytes] | None,
+    trust_pem: bytes | None,
+    at: datetime,
+    depth: int,
+    version: Version | None,
+    *,
+    partial_chain: bool = False,
+) -> SSL.Context:
+    """What an end shows and whom it trusts. Nothing of a connection is left in it, so that those alike share one."""
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(_VERSIONS[version or "1.2"])
     context.set_max_proto_version(_VERSIONS[version or "1.3"])
@@ -208,6 +264,10 @@ def _context(trust_pem: bytes | None, at: datetime, depth: int, version: Version
     store.set_time(at)
     for trusted in load_chain(trust_pem, "trust") if trust_pem is not None else ():
         store.add_cert(crypto.X509.from_cryptography(trusted))
+    if partial_chain:
+        store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    if shown is not None:
+        _show(context, *shown)
     return context
 
 
@@ -266,15 +326,47 @@ class _Play:
         self._version = ""
         self._seen_by_client: tuple[x509.Certificate, ...] = ()
 
+    @property
+    def meeting(self) -> Meeting | None:
+        """What both ends saw of each other; None when they didn't get to that."""
+        if self._session is None or not self._seen_by_client:
+            return None
+        return Meeting(self._version, self._seen_by_client, self._session)
+
+    def again(self, meeting: Meeting) -> Outcome:
+        """What both ends make of a handshake that went through before."""
+        self._version, self._seen_by_client = meeting.version, meeting.seen_by_client
+        self._session = replace(meeting.session, server_name=self._client.server_name)
+        if not self._is_other_name():
+            self._response = self._judge(self._session, self._request)
+        return self.outcome(None, None)
+
+    def _is_other_name(self) -> bool:
+        """Whether the client asked for a name that the server's certificate doesn't have."""
+        shown, name = self._seen_by_client[0], self._client.check_name
+        if self._client.verify and name is not None and not self._client.matches(shown, name):
+            self._client_objects = f"host name mismatch: {name} is not among {describe_names(shown)}"
+        return self._client_objects is not None
+
+    def _judge(self, session: Session, request: Request) -> Response | None:
+        """The server's answer; None when it closes the connection instead."""
+        refusal = _judge_in_http(self._server, session)
+        if refusal is not None:
+            error = session.verify_error
+            self._server_objects = f"{refusal.status} {refusal.body}" + (f": {error}" if error else "")
+            return refusal
+        response = self._server.answer(session, request)
+        if isinstance(response, Closed):
+            self._server_objects = response.reason
+            return None
+        return response
+
     def client_side(self, sock: _Socket) -> Steps[None]:
         yield from sock.handshake()
         self._seen_by_client = sock.presented()
         self._version = sock.tls.get_protocol_version_name()
-        shown, name = self._seen_by_client[0], self._client.check_name
-        if self._client.verify and name is not None and not self._client.matches(shown, name):
-            # nginx and lua-nginx-module look at the name after the handshake, before they send anything.
-            self._client_objects = f"host name mismatch: {name} is not among {describe_names(shown)}"
-            return
+        if self._is_other_name():
+            return  # nginx and lua-nginx-module look at the name after the handshake, before they send anything
         headers = {"host": self._request.host, **self._request.headers}
         yield from sock.send(_encode(f"GET {self._request.path} HTTP/1.1", headers))
         data = yield from sock.receive(lambda _: False)
@@ -291,27 +383,20 @@ class _Play:
         if not data:
             return
         path, headers, _ = _decode(data)
-        response: Response | Closed
-        refusal = _judge_in_http(self._server, session)
-        if refusal is None:
-            response = self._server.answer(session, Request(headers.pop("host", ""), path, headers))
-        else:
-            response = refusal
-            self._server_objects = f"{refusal.status} {refusal.body}" + (f": {error}" if error else "")
-        if isinstance(response, Closed):
-            self._server_objects = response.reason
+        response = self._judge(session, Request(headers.pop("host", ""), path, headers))
+        if response is None:
             return
         first = f"HTTP/1.1 {response.status} -"
         yield from sock.send(_encode(first, response.headers, response.body))
 
-    def outcome(self, client: _Socket, server: _Socket) -> Outcome:
+    def outcome(self, client_trouble: str | None, server_trouble: str | None) -> Outcome:
         seen_by_server = self._session.certificates if self._session else ()
         base = Outcome(False, None, "", None, self._version, self._seen_by_client, seen_by_server)
         # The client's objection comes first: nothing is sent after it.
-        if objection := self._client_objects or client.trouble:
+        if objection := self._client_objects or client_trouble:
             return replace(base, refused_by="client", reason=objection)
-        if server.trouble:
-            return replace(base, refused_by="server", reason=server.trouble)
+        if server_trouble:
+            return replace(base, refused_by="server", reason=server_trouble)
         if self._response is None:
             reason = self._server_objects or "the connection was closed without an answer"
             return replace(base, refused_by="server", reason=reason)
