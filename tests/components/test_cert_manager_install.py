@@ -178,6 +178,7 @@ def test_reloader_watches_the_namespaces_given(stage: Run, read: Read, values: V
     release = next(it for it in read(done).releases if it.name == "reloader")
     assert (release.namespace, release.chart, release.version) == ("reloader", "reloader", "2.2.16")
     assert values(done, "reloader")["reloader"]["namespaces"] == ["kong", "shop"]
+    assert values(done, "reloader")["reloader"]["reloadStrategy"] == "env-vars"
     assert order(done)["reloader"] >= {"kong", "reloader-namespace"}
     assert outputs(done, "Reloader") == {"release_name": "reloader"}
 
@@ -268,7 +269,7 @@ def test_what_the_guide_says_of_files_and_rules(root: Path) -> None:
         ({"reloader": {"namespaces": []}}, "reloader.namespaces: none is given"),
         (
             {"reloader": {"namespaces": ["a"], "strategy": "env"}},
-            "reloader.strategy: 'env' is not known; allowed: annotations, env-vars",
+            "reloader.strategy: 'env' is not known; allowed: env-vars, annotations",
         ),
     ],
 )

@@ -71,7 +71,7 @@ def of_reloader(**given: Any) -> Values:
     """Likewise."""
     arguments: dict[str, Any] = {
         "namespaces": ["kong"],
-        "strategy": "annotations",
+        "strategy": "env-vars",
         "replicas": None,
         "monitor": False,
         "monitor_labels": None,
@@ -211,6 +211,14 @@ def test_reloader_never_watches_everything() -> None:
     assert values["namespaces"] == ["kong", "kong-dp"]
     with pytest.raises(InputError, match=r"reloader\.watchGlobally: True is refused: it would read every Secret"):
         of_reloader(user_values={"reloader": {"watchGlobally": True}})
+
+
+def test_reloader_compares_what_it_finds_when_it_starts_only_by_digest() -> None:
+    """An annotation holds the moment: every start of Reloader would roll every gateway."""
+    by_digest = of_reloader(strategy="env-vars")["reloader"]
+    assert (by_digest["reloadOnCreate"], by_digest["syncAfterRestart"]) == (True, True)
+    by_moment = of_reloader(strategy="annotations")["reloader"]
+    assert (by_moment["reloadOnCreate"], by_moment["syncAfterRestart"]) == (False, False)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pulumi
 
 from .merge import merge
 
-STRATEGIES = ("annotations", "env-vars")
+ENV_VARS, ANNOTATIONS = "env-vars", "annotations"
+STRATEGIES = (ENV_VARS, ANNOTATIONS)
 
 PROTECTED: Mapping[str, str] = {
     "namespace": "set `namespace`",
@@ -35,8 +36,8 @@ def reloader_values(
     Args:
         namespaces: those that it watches, each with a Role of its own, and none beyond them but the release's: without
             a list the chart makes a ClusterRole that reads all Secrets.
-        strategy: how it makes a Deployment roll: `annotations` of the pod template, or `env-vars` of the container that
-            uses the Secret.
+        strategy: how it makes a Deployment roll: `env-vars` puts a digest of the Secret into the container that uses
+            it, `annotations` marks the pod template with the moment.
         replicas: from 2 on one leads, with a disruption budget. None is one.
         monitor: make a PodMonitor (the chart's ServiceMonitor is deprecated).
         monitor_labels: labels of it.
@@ -50,9 +51,12 @@ def reloader_values(
         "watchGlobally": False,
         "namespaces": list(namespaces),
         "reloadStrategy": strategy,
-        # Of what is deleted and made again there is no update to see. Those it finds when it starts don't count
-        # (`syncAfterRestart`).
-        "reloadOnCreate": True,
+        # What it finds when it starts, and what is deleted and made again: a digest tells whether it has changed since
+        # the pods started, so that nothing that changed while it was away is missed. An annotation can't tell, and
+        # would roll everything (stakater/Reloader, internal/pkg/handler/upgrade.go); with several namespaces even
+        # without the second switch, in those that are listed last (internal/pkg/controller/controller.go, runWorker).
+        "reloadOnCreate": strategy == ENV_VARS,
+        "syncAfterRestart": strategy == ENV_VARS,
     }
     if replicas is not None:
         reloader["enableHA"] = replicas > 1
