@@ -74,7 +74,7 @@ def _rehearse(task: Task, base: Commit, head: Commit, program: str) -> Iterator[
     for name, side in before.items():
         if isinstance(side, Side):
             hand_over(base.folder(program), head.folder(program), name)
-    after = _in_turn([name for name in names if name in here], lambda name: _continue(task, head, program, name))
+    after = _in_turn([name for name in names if name in here], lambda name: continue_(task, head, program, name))
     for name in names:
         try:
             yield compare.stack(program, name, before.get(name), after.get(name))
@@ -114,7 +114,7 @@ def _waits(message: str) -> bool:
     return "has not been rehearsed yet" in message
 
 
-def _continue(task: Task, head: Commit, program: str, stack: str) -> Side | str:
+def continue_(task: Task, head: Commit, program: str, stack: str) -> Side | str:
     """The head's rehearsal, from the state it was given if it can read that."""
     state = path_of(head.folder(program), stack)
     side = _run(task, head, program, stack, preview=True)

@@ -9,8 +9,9 @@ import pytest
 
 from scripts.pull_request import __main__ as script
 from scripts.pull_request.checkout import GitFailed, commit, merge_base, worktree
+from scripts.pull_request.compare import Side
 from scripts.pull_request.model import Comparison, Stack, parse
-from scripts.pull_request.rehearsals import Commit, environment, stacks
+from scripts.pull_request.rehearsals import Commit, Task, continue_, environment, stacks
 
 PROGRAM = """
 import os
@@ -184,6 +185,34 @@ def test_the_base_is_rehearsed_by_its_own_components(
     assert [one.fate for one in found.certificates] == ["changed"]
     assert (found.files, found.renewed) == ((), 0)
     assert "base: infra same" in capsys.readouterr().err
+
+
+def test_a_state_that_the_head_cannot_read(repository: Repository, done: Done, tmp_path: Path) -> None:
+    """Where the branch changes the state's own format, the head starts without it, and says so."""
+    with worktree(repository.folder, done.base, tmp_path / "tree") as tree:
+        state = tree / "infra" / ".rehearsal" / "same.json"
+        state.parent.mkdir()
+        state.write_text('{"format": "kong-mtls rehearsal", "version": 0}')
+        (tmp_path / "home").mkdir()
+        task = Task(["infra"], ["components"], [], "refuse", 600, print)
+        found = continue_(task, Commit("head", tree, tmp_path / "out", tmp_path / "home"), "infra", "same")
+    assert isinstance(found, Side)
+    assert found.started_anew.startswith("infra/.rehearsal/same.json: written in version 0")
+    assert found.ok
+
+
+def test_a_rehearsal_that_takes_too_long(repository: Repository, done: Done, tmp_path: Path) -> None:
+    """It is ended, and that is its message."""
+    commit_ = Commit("base", repository.folder, tmp_path / "out", tmp_path)
+    found = continue_(Task(["infra"], [], [], "refuse", 0, print), commit_, "infra", "same")
+    assert found == "it took longer than 0 seconds"
+
+
+def test_a_stack_with_an_odd_name(tmp_path: Path) -> None:
+    """A name that would lead out of the folder, or be taken for an option, is refused before anything runs."""
+    commit_ = Commit("head", tmp_path, tmp_path / "out", tmp_path)
+    for name in ("..", "-x", "a b", "`x`"):
+        assert "no name for a stack" in str(continue_(Task(["."], [], [], "refuse", 600, print), commit_, ".", name))
 
 
 def test_a_commit_that_is_not_there(repository: Repository, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
