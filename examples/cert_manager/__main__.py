@@ -19,7 +19,7 @@ kong = KongHybrid(
     pulumi.ResourceOptions(depends_on=waits),
 )
 if not there:
-    # Restarts the pods that read a renewed certificate. It gets a Role in each of these namespaces, which are made above.
+    # Rolls the pods that read a renewed certificate. It gets a Role in these namespaces, which are made above.
     Reloader("reloader", {"namespaces": ["kong", "kong-dp"]}, pulumi.ResourceOptions(depends_on=[kong]))
 
 pulumi.export("proxies", kong.proxies)
