@@ -578,12 +578,29 @@ def test_lifetimes_that_cannot_be(spec: dict[str, Any]) -> None:
     assert rules_of(findings(bent(add("it", certificate("it", "shop", "shop", **spec))))) == {"trust-lifetime"}
 
 
-def test_what_signs_itself_needs_no_role() -> None:
-    """A webhook's certificate from a self-signed issuer is taken by nobody who doesn't trust just that one."""
-    hook = certificate("hook-tls", "hook", "hook", "Issuer", usages=None)
-    issuer = obj("Issuer", "hook", "hook", "cert-manager.io/v1", spec={"selfSigned": {}})
-    assert rules_of(loud(add("hook", hook))) == {"trust-request-no-usage"}
-    assert loud(add("hook", hook), add("issuer-of-hook", issuer)) == []
+@pytest.mark.parametrize(
+    ("issuer", "found"),
+    [
+        ({"ca": {"secretName": "shop-ca"}}, True),
+        ({"selfSigned": {}}, False),
+        ({"acme": {"server": "https://acme.example.com"}}, False),
+        ({"vault": {"path": "pki/sign/shop"}}, False),
+        (None, False),
+    ],
+    ids=["ca", "self-signed", "acme", "vault", "unknown"],
+)
+def test_whose_usages_decide(issuer: dict[str, Any] | None, found: bool) -> None:
+    """A CA issuer keeps to what is asked for; a public CA or a Vault role has rules of its own."""
+    leaf = add("leaf", certificate("shop-tls", "shop", "shop", "Issuer", usages=None))
+    there = add("shop", obj("Issuer", "shop", "shop", "cert-manager.io/v1", spec=issuer or {}))
+    stack = both(leaf, there if issuer else leaf, add("shop-ca", ca_certificate("shop-ca", "shop")))
+    assert ("trust-request-no-usage" in rules_of(loud(stack))) == found
+
+
+def test_on_a_link_of_kongs_usages_are_said_whoever_issues() -> None:
+    """A data plane's certificate from an issuer that the set doesn't show."""
+    remote = add("dp-leaf", certificate("dp-cluster", "kong-dp", "vault", usages=None))
+    assert "trust-request-no-usage" in rules_of(loud(GOOD, remote))
 
 
 def test_a_version_that_is_gone() -> None:

@@ -32,6 +32,7 @@ _NAMES = ("commonName", "dnsNames", "uris", "emailAddresses", "ipAddresses", "ot
 _SIZES = {"RSA": range(2048, 8193), "ECDSA": (256, 384, 521)}
 _CURVES = ("ECDSA", "Ed25519")
 _ENCIPHERING = frozenset({"key encipherment", "data encipherment"})
+_OWN_LINKS = ("cluster", "admin", "upstream", "database")
 _SIGNING_ALONE = frozenset({"cert sign", "crl sign"})
 
 # Fields of cert-manager v1.21, pkg/apis/certmanager/v1/types_certificate.go.
@@ -219,12 +220,23 @@ def _usage(context: Context) -> Iterator[Hit]:
 def _no_usage(context: Context) -> Iterator[Hit]:
     for certificate in context.cert_manager.certificates:
         named = EXTENDED_USAGES.intersection(certificate.usages)
-        issuer = certificate.issuer
-        if certificate.is_ca or named or context.cert_manager.self_signed(issuer) or not context.judged(issuer.object):
-            continue  # what has signed itself is taken by nobody who doesn't trust just that
-        if known(certificate.spec.get("usages")):
+        if certificate.is_ca or named or not known(certificate.spec.get("usages")):
+            continue
+        if _usages_decide(context, certificate):
             said = f"usages is {', '.join(certificate.usages)}" if certificate.usages else "it says nothing of usages"
             yield Hit(certificate.object, said)
+
+
+def _usages_decide(context: Context, certificate: Certificate) -> bool:
+    """Whether the issuer keeps to what is asked for, as a CA issuer does and no public one, or Kong relies on it.
+
+    What has signed itself is taken by nobody who doesn't trust just that.
+    """
+    issuer = certificate.issuer
+    if issuer in context.cert_manager.issuers:
+        return context.cert_manager.signs_with(issuer) is not None and context.judged(issuer.object)
+    found = context.uses_of("Secret", certificate.namespace, certificate.secret)
+    return any(use.link in _OWN_LINKS and not use.trusts for use in found)
 
 
 @rule(
