@@ -1,7 +1,7 @@
 """Who reads a Secret or ConfigMap, for which link and role, and whether a change of it reaches the reader.
 
 Kong reads the files and variables of its settings when it starts, and so does the ingress controller what it needs for
-the Admin API (Kong/kubernetes-ingress-controller ``internal/manager/setup.go``). What annotations and ``tls`` sections
+the Admin API (Kong/kubernetes-ingress-controller ``internal/adminapi/kong.go``). What annotations and ``tls`` sections
 name, the controller watches. What other programs do with a mounted file nobody can tell; variables, and single files
 mounted by ``subPath``, never change in a running pod (https://kubernetes.io/docs/concepts/configuration/secret/).
 """
@@ -103,7 +103,7 @@ def _gateway(gateway: Gateway) -> Iterator[Use]:
     yield from _container(gateway.object, source if isinstance(source, Container) else source.container, gateway)
     if release is not None and release.ingress_controller is not None:
         for use in _container(gateway.object, release.ingress_controller.container, None):
-            if use.where != "volume webhook-cert":  # the admission server watches its files
+            if use.where != "volume webhook-cert":  # watched: internal/admission/server.go
                 yield use
 
 
