@@ -21,6 +21,9 @@ from kong_mtls.rehearsal.standins import cert_manager_issue as pki
 from kong_mtls.rehearsal.standins import cert_manager_rules as rules
 from kong_mtls.rehearsal.standins import cert_manager_secret as secrets
 from kong_mtls.rehearsal.standins import crd_fields, kubernetes
+from kong_mtls.rehearsal.standins.approver_policy import GROUP as POLICY_GROUP
+from kong_mtls.rehearsal.standins.approver_policy import KIND as POLICY
+from kong_mtls.rehearsal.standins.approver_policy import check_approved
 from kong_mtls.rehearsal.standins.cert_manager_issuers import NotReady, check_ready, played, signer
 from kong_mtls.rehearsal.standins.go_time import rfc3339
 from kong_mtls.rehearsal.standins.model import Call, Made, Reconciled, StandIn, Waiting
@@ -92,7 +95,10 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
     if other not in (None, name) and _wants(call, namespace, str(other), place[1]):
         return _not_ready(call, "IncorrectCertificate", secrets.conflict(str(other)))
     player = played(call.world, secrets.ref_of(spec), namespace)
-    why = secrets.outdated(spec, name, found, request, call.at)
+    try:
+        why = secrets.outdated(spec, name, found, request, call.at)
+    except pki.SigningError as error:
+        return _not_ready(call, "RequestChanged", str(error))
     if why is None:
         assert found is not None
         data = secrets.data_of(found)
@@ -156,8 +162,10 @@ def _issue(
     who = signer(call.world, ref, place[0], key, at)
     text = pki.request(spec, key)
     order = pki.Order.of(spec, rules.duration_of(spec, "duration"))
-    issued = pki.sign(pki.load_request(text), order, who, at)
     asked = {key: spec[key] for key in ("duration", "isCA", "issuerRef", "usages") if key in spec}
+    csr = pki.load_request(text)
+    check_approved(call.world, place[0], asked, csr, by_cert_manager=True)
+    issued = pki.sign(csr, order, who, at)
     name = str(kubernetes.metadata(call.inputs)["name"])
     request = {
         "apiVersion": f"{rules.GROUP}/v1",
@@ -215,11 +223,13 @@ def _certificate_request(call: Call, held: Held) -> Reconciled | Waiting:
     try:
         who = signer(call.world, secrets.ref_of(spec), namespace, None, call.at)
         csr = pki.load_request(base64.b64decode(spec["request"]))
+        check_approved(call.world, namespace, spec, csr, by_cert_manager=False)
         order = pki.Order.of(spec, rules.duration_of(spec, "duration"))
         status = _granted(pki.sign(csr, order, who, call.at), call.at)
     except NotReady as error:
         reason, _, message = str(error).partition(": ")
-        return _not_ready(call, "Failed" if reason == "MissingAnnotation" else "Pending", f"{reason}: {message}")
+        ready = {"MissingAnnotation": "Failed", "Denied": "Denied"}.get(reason, "Pending")
+        return _not_ready(call, ready, f"{reason}: {message}")
     except pki.SigningError as error:
         return _not_ready(call, "Failed", f"Error signing certificate: {error}")
     meta = kubernetes.metadata(call.inputs)
@@ -256,7 +266,7 @@ def _request_known(call: Call) -> dict[str, Any]:
     return dict(call.inputs)
 
 
-def _stand_in(check_spec: rules.Rules, controller: Any, **more: Any) -> StandIn:
+def _stand_in(check_spec: rules.Rules, controller: Any = None, **more: Any) -> StandIn:
     parts = {
         "create": kubernetes.create,
         "replace_on": kubernetes.IDENTITY,
@@ -276,4 +286,5 @@ STAND_INS: Final = {
     f"kubernetes:{rules.GROUP}/v1:CertificateRequest": _stand_in(
         rules.certificate_request, _certificate_request, create=_request_create, known=_request_known
     ),
+    f"kubernetes:{POLICY_GROUP}/v1alpha1:{POLICY}": _stand_in(lambda _: ()),
 }

@@ -26,6 +26,7 @@ from kong_mtls.rehearsal.standins.model import Call, Reconciled, StandIn, Waitin
 GROUP: Final = "trust.cert-manager.io"
 LABEL: Final = f"{GROUP}/bundle"
 HASH: Final = f"{GROUP}/hash"
+NAME_LABEL: Final = "kubernetes.io/metadata.name"
 WEBHOOK: Final = "trust.cert-manager.io"
 NAMESPACE: Final = "cert-manager"
 """Whose Secrets and ConfigMaps are read, unless trust-manager's release in the program says otherwise."""
@@ -235,9 +236,13 @@ def _bundle(call: Call, __: tuple[Mapping[str, Any], ...]) -> Reconciled | Waiti
         reason, _, message = str(error).partition(": ")
         return Waiting(str(error), {"conditions": [condition("Synced", False, reason, message, call.at)]})
     selector = target.get("namespaceSelector")
+    namespaces = dict(call.world.namespaces())
+    named = ((selector or {}).get("matchLabels") or {}).get(NAME_LABEL)
+    if named:  # whoever names a namespace means that it is there
+        namespaces.setdefault(str(named), {NAME_LABEL: str(named)})
     objects: list[Mapping[str, Any]] = [
         _target(kind, name, namespace, target[key], text)
-        for namespace, labels in call.world.namespaces().items()
+        for namespace, labels in sorted(namespaces.items())
         if _matches(selector, labels)
         for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret"))
         if target.get(key)
@@ -275,12 +280,5 @@ STAND_INS: Final = {
         delete_first=kubernetes.delete_first,
         identity=kubernetes.identity,
         controller=_bundle,
-    ),
-    "kubernetes:policy.cert-manager.io/v1alpha1:CertificateRequestPolicy": StandIn(
-        create=kubernetes.create,
-        check=checking(lambda _: ()),
-        replace_on=kubernetes.IDENTITY,
-        delete_first=kubernetes.delete_first,
-        identity=kubernetes.identity,
     ),
 }
