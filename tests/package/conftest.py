@@ -61,7 +61,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Wheel:
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(root / name, source)
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
     shutil.copytree(root / "components", source / "components", ignore=ignored)
     # The requirements for tests bring the backend; an older environment leaves it to pip, which fetches it.
     found = (

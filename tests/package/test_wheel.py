@@ -18,7 +18,7 @@ def test_the_whole_package_and_nothing_else(wheel: Wheel, root: Path) -> None:
     sources = {
         str(path.relative_to(package))
         for path in package.joinpath("kong_mtls").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", ".mypy_cache", ".ruff_cache"} & set(path.parts)
     }
     assert {path.rpartition(".")[2] for path in sources} <= {"py", "typed", *(suffix[1:] for suffix in DATA)}
     packed = {name for name in wheel.names if not name.startswith(f"kong_mtls-{kong_mtls.__version__}.dist-info/")}
