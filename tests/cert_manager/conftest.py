@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import Stack, files
 
 from kong_mtls.reader.manifests import Objects
 from kong_mtls.rehearsal.stage import Performance
+from tests.stacks import Stack, files
 
 ISSUER = "kong-mtls:issuer"
 PKI = {"kong-mtls:cluster": {"mtls": "pki"}}

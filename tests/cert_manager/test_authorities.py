@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from stacks import Stack
 
 from kong_mtls.reader.manifests import secret_data
 from kong_mtls.rehearsal.links import prove
 from kong_mtls.rehearsal.mint import issue, new_key
 from kong_mtls.rehearsal.stage import ProgramFailed
+from tests.stacks import Stack
 
 from .conftest import ISSUER, Run, ran
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from stacks import Stack
 
 from kong_mtls.rehearsal.resource import Resource
+from tests.stacks import Stack
 
 from .conftest import ISSUER, PKI, Run, ran
 

@@ -12,12 +12,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from stacks import Stack
 
 from kong_mtls.reader.manifests import Objects, secret_data
 from kong_mtls.rehearsal.links import Link, prove
 from kong_mtls.rehearsal.render import render
 from kong_mtls.rehearsal.stage import ProgramFailed
+from tests.stacks import Stack
 
 from .conftest import ISSUER, Run, ran
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from stacks import Stack, files
+
+from tests.stacks import Stack, files
 
 __all__ = ["CLUSTER", "Stack", "files"]
 
