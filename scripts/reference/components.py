@@ -65,8 +65,9 @@ def page() -> str:
     lines = [_HEAD, "## Overview", *_overview(components)]
     for component, arguments in zip(components, own, strict=True):
         lines += _component(component, arguments)
-    lines += ["## Shared types", "", "What the arguments above are made of."]
-    for shared in sorted(_reachable(own), key=lambda each: each.__name__):
+    lines += ["## Shared types", "", "What arguments and outputs above are made of."]
+    put_out = [found for each in components for _, hint, _ in outputs(each) for found in typed_dicts(hint)]
+    for shared in sorted({*_reachable([*own, *put_out]), *put_out}, key=lambda each: each.__name__):
         lines += ["", f"### {shared.__name__}", "", described(shared)[0], *_arguments(shared)]
     return "\n".join(single_blanks(lines)) + "\n"
 
@@ -83,13 +84,13 @@ def _component(component: type, arguments: type) -> list[str]:
     text, raises = described(component)
     lines = ["", f"## {component.__name__}", "", text, ""]
     lines += [f"Arguments ({arguments.__name__}): {described(arguments)[0]}", *_arguments(arguments)]
-    outputs = [(f"`{name}`", type_text(hint), doc) for name, hint, doc in _outputs(component)]
-    lines += [*(["Outputs:", *table(("output", "type", "what"), outputs)] if outputs else [])]
+    put_out = [(f"`{name}`", type_text(hint), doc) for name, hint, doc in outputs(component)]
+    lines += ["Outputs:", *table(("output", "type", "what"), put_out)] if put_out else []
     lines += ["Errors:", "", raises, ""] if raises else []
     return [*lines, f"Source: {source_link(component)}", ""]
 
 
-def _outputs(component: type) -> list[tuple[str, Any, str]]:
+def outputs(component: type) -> list[tuple[str, Any, str]]:
     """Name, type and text of what a component puts out: what its class annotates and `pulumi.Output` wraps."""
     docs = attribute_docs(component)
     return [

@@ -28,7 +28,7 @@ _DEFAULTS: Final = (
     re.compile(r"(`[^`]+`)[^`,;.]*\(default\)"),
     re.compile(r"\b([A-Z0-9][\w-]*) \(default\)"),
     # Up to the end of the clause; a comma ends it unless the default has a second half.
-    re.compile(r"\b[Dd]efault:? (.+?)(?=;(?:\s|$)|,\s(?!`|false\b|true\b)|\.(?:\s|$)|:\s|$)"),
+    re.compile(r"(?<![Bb]y )\b[Dd]efault:? (.+?)(?=;(?:\s|$)|,\s(?!`|false\b|true\b)|\.(?:\s|$)|:\s|$)"),
 )
 
 
