@@ -110,10 +110,10 @@ def _arguments(arguments: type) -> list[str]:
         (
             f"`{name}`",
             type_text(hint),
-            "**required**" if is_required(arguments, name) else default_of(docs.get(name, "")),
+            "**required**" if is_required(hint) else default_of(docs.get(name, "")),
             docs.get(name, ""),
         )
-        for name, hint in sorted(hints(arguments).items(), key=lambda item: not is_required(arguments, item[0]))
+        for name, hint in sorted(hints(arguments).items(), key=lambda item: not is_required(item[1]))
     ]
     return table(("argument", "type", "default", "what"), rows)
 

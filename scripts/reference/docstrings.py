@@ -119,9 +119,9 @@ def hints(cls: type) -> Mapping[str, Any]:
     return get_type_hints(cls, localns={"Output": pulumi.Output, "T": Any}, include_extras=True)
 
 
-def is_required(cls: type, field: str) -> bool:
-    """Whether an argument must be given."""
-    return field in getattr(cls, "__required_keys__", ())
+def is_required(hint: Any) -> bool:
+    """Whether an argument must be given; the class itself doesn't know before Python 3.11."""
+    return get_origin(hint) is not NotRequired
 
 
 def unwrapped(hint: Any) -> Any:
