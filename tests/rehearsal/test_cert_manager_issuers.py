@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from kong_mtls.rehearsal import mint
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_request as requests
 
 from .certificates import HELPERS, chain, leaf, objects, secret
 from .conftest import NOW, Program
@@ -192,7 +192,7 @@ WAITING = '{"pulumi.com/waitFor": "condition=Ready"}'
 @pytest.fixture
 def request_class() -> str:
     """The text of a class for CertificateRequests, with a request in it."""
-    text = pki.request({"commonName": "remote", "usages": ["client auth"]}, mint.new_key())
+    text = requests.request({"commonName": "remote", "usages": ["client auth"]}, mint.new_key())
     return HELPERS + REQUEST.format(request=base64.b64encode(text.encode()).decode())
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from kong_mtls.rehearsal import mint
 from kong_mtls.rehearsal.stage import ProgramFailed
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_request as requests
 from kong_mtls.rehearsal.standins.go_time import parse_duration, show_duration
 
 from .certificates import HELPERS, objects
@@ -223,7 +223,7 @@ made("CertificateRequest", "remote", "apps", {{"request": {request!r}, "issuerRe
 def test_webhook_on_requests(program: Program, request_text: str, more: str, message: str) -> None:
     """A request that cannot be read, or asks for something else than the object around it, is refused."""
     if request_text == "csr":
-        text = pki.request({"commonName": "remote", "usages": ["client auth"]}, mint.new_key())
+        text = requests.request({"commonName": "remote", "usages": ["client auth"]}, mint.new_key())
         request_text = base64.b64encode(text.encode()).decode()
     assert message in refusal(program, REQUEST.format(request=request_text, more=more))
 
@@ -232,7 +232,7 @@ def test_requests_do_not_change(program: Program) -> None:
     """The spec of a CertificateRequest is what it was; in a preview that is said as well."""
     texts = []
     for name in ("one", "two"):
-        csr = pki.request({"commonName": name, "usages": ["client auth"]}, mint.new_key())
+        csr = requests.request({"commonName": name, "usages": ["client auth"]}, mint.new_key())
         encoded = base64.b64encode(csr.encode()).decode()
         texts.append(REQUEST.format(request=encoded, more='"usages": ["client auth"]'))
     program.write(HELPERS + texts[0]).run()

@@ -39,16 +39,16 @@ def unordered(made: Mapping[str, Resource]) -> Iterator[str]:
     Args:
         made: Every resource of a run, by URN, without those that are only read.
     """
-    bringing: dict[str, list[str]] = {}
+    bringing: dict[tuple[str, str], list[str]] = {}
     for urn, resource in sorted(made.items()):
         if resource.type == RELEASE:
             for group in _brought(wire.plain(resource.inputs)):
-                bringing.setdefault(group, []).append(urn)
+                bringing.setdefault((group, resource.provider), []).append(urn)
     if not bringing:
         return
     for urn, resource in sorted(made.items()):
         version = str(resource.inputs.get("apiVersion", ""))
-        releases = bringing.get(version.partition("/")[0])
+        releases = bringing.get((version.partition("/")[0], resource.provider))  # another provider, another cluster
         if not releases or not resource.custom or not resource.type.startswith("kubernetes:"):
             continue
         before = _before(urn, made)

@@ -21,11 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from kong_mtls.rehearsal import wire
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_request as requests
 from kong_mtls.rehearsal.standins import kubernetes
 from kong_mtls.rehearsal.standins.cert_manager_issuers import NotReady
 from kong_mtls.rehearsal.standins.cert_manager_rules import duration_of
-from kong_mtls.rehearsal.standins.cert_manager_secret import alternative_names, ref_of
+from kong_mtls.rehearsal.standins.cert_manager_secret import ref_of
 from kong_mtls.rehearsal.standins.model import World
 
 GROUP: Final = "policy.cert-manager.io"
@@ -150,7 +150,7 @@ def _refused(allowed: Item, spec: Item, csr: x509.CertificateSigningRequest) -> 
     """What a request has that a policy does not allow, or lacks that it requires."""
     path = "spec.allowed"
     yield from _texts(_values(csr, NameOID.COMMON_NAME), allowed.get("commonName"), f"{path}.commonName")
-    for key, values in alternative_names(csr).items():
+    for key, values in requests.alternative_names(csr).items():
         yield from _texts(values, allowed.get(key), f"{path}.{key}")
     if spec.get("isCA") and not allowed.get("isCA"):
         yield f"{path}.isCA: Invalid value: true: {_shown(allowed.get('isCA'))}"
@@ -158,7 +158,7 @@ def _refused(allowed: Item, spec: Item, csr: x509.CertificateSigningRequest) -> 
     if usages and (allowed.get("usages") is None or not _all_fit(allowed["usages"], usages)):
         yield f"{path}.usages: Invalid value: {json.dumps(usages)}: {_shown(allowed.get('usages'))}"
     subject = allowed.get("subject") or {}
-    for key, oid in (*pki.SUBJECT, ("serialNumber", NameOID.SERIAL_NUMBER)):
+    for key, oid in (*requests.SUBJECT, ("serialNumber", NameOID.SERIAL_NUMBER)):
         yield from _texts(_values(csr, oid), subject.get(key), f"{path}.subject.{key}")
 
 

@@ -3,23 +3,25 @@
 They answer as cert-manager v1.21.1 does: what its CustomResourceDefinitions and its webhook refuse is refused, and what
 its controllers would make of the objects is made. Keystores (JKS, PKCS#12) are not.
 
-Sources: cert-manager/cert-manager, ``pkg/controller/certificates``, and as named in ``cert_manager_rules``,
-``cert_manager_issue``, ``cert_manager_secret`` and ``cert_manager_issuers``.
+Sources: cert-manager/cert-manager, ``pkg/controller/certificates``, and as named in the modules ``cert_manager_*``.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from kong_mtls.rehearsal import wire
 from kong_mtls.rehearsal.mint import PrivateKey
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_issue as issuing
+from kong_mtls.rehearsal.standins import cert_manager_keys as keys
+from kong_mtls.rehearsal.standins import cert_manager_request as requests
 from kong_mtls.rehearsal.standins import cert_manager_rules as rules
 from kong_mtls.rehearsal.standins import cert_manager_secret as secrets
+from kong_mtls.rehearsal.standins import cert_manager_triggers as triggers
 from kong_mtls.rehearsal.standins import crd_fields, kubernetes
 from kong_mtls.rehearsal.standins.approver_policy import GROUP as POLICY_GROUP
 from kong_mtls.rehearsal.standins.approver_policy import KIND as POLICY
@@ -47,7 +49,7 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def checking(check_spec: rules.Rules, webhook: str = "webhook.cert-manager.io") -> Any:
+def checking(check_spec: rules.Rules, webhook: str = "webhook.cert-manager.io") -> Callable[[Call], dict[str, Any]]:
     """A ``check`` that completes an object as for every kind, then refuses what its definition and webhook refuse."""
 
     def check(call: Call) -> dict[str, Any]:
@@ -93,11 +95,11 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
     request = next((item for item in held if item["kind"] == "CertificateRequest"), None)
     other = secrets.annotation(found, secrets.CERTIFICATE_NAME) if found is not None else None
     if other not in (None, name) and _wants(call, namespace, str(other), place[1]):
-        return _not_ready(call, "IncorrectCertificate", secrets.conflict(str(other)))
+        return _not_ready(call, "IncorrectCertificate", triggers.conflict(str(other)))
     player = played(call.world, secrets.ref_of(spec), namespace)
     try:
-        why = secrets.outdated(spec, name, found, request, call.at)
-    except pki.SigningError as error:
+        why = triggers.outdated(spec, name, found, request, call.at)
+    except requests.SigningError as error:
         return _not_ready(call, "RequestChanged", str(error))
     if why is None:
         assert found is not None
@@ -108,7 +110,7 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
             data, request = _issue(call, spec, (namespace, f"{name}-{revision}"), found, why)
         except NotReady as error:
             return _not_ready(call, why[0], f"{why[1]} ({error})")
-        except pki.SigningError as error:
+        except requests.SigningError as error:
             return _not_ready(call, why[0], f"{why[1]} (The certificate request has failed to complete: {error})")
     kept = secrets.secret(spec, place, name, data, str((found or {}).get("type") or "kubernetes.io/tls"))
     if player:
@@ -125,12 +127,12 @@ def _wants(call: Call, namespace: str, name: str, secret: str) -> bool:
 
 def _judged(call: Call, spec: Mapping[str, Any], objects: Held, data: Mapping[str, bytes]) -> Reconciled | Waiting:
     """Ready, or expired where nothing renews it."""
-    certificate = pki.load_chain(data["tls.crt"])[0]
+    certificate = keys.load_chain(data["tls.crt"])[0]
     status: dict[str, Any] = {
         "notBefore": rfc3339(certificate.not_valid_before_utc),
         "notAfter": rfc3339(certificate.not_valid_after_utc),
     }
-    renewal = secrets.renewal_time(spec, certificate)
+    renewal = triggers.renewal_time(spec, certificate)
     if renewal is not None:
         status["renewalTime"] = rfc3339(renewal)
     if len(objects) > 1:
@@ -156,16 +158,16 @@ def _issue(
     """
     at = call.at
     if why[0] == "Renewing" and found is not None:
-        at = secrets.renewed_at(spec, pki.load_chain(secrets.data_of(found)["tls.crt"])[0], call.at)
+        at = triggers.renewed_at(spec, keys.load_chain(secrets.data_of(found)["tls.crt"])[0], call.at)
     key = _key(spec, found)
     ref = secrets.ref_of(spec)
     who = signer(call.world, ref, place[0], key, at)
-    text = pki.request(spec, key)
-    order = pki.Order.of(spec, rules.duration_of(spec, "duration"))
+    text = requests.request(spec, key)
+    order = requests.Order.of(spec, rules.duration_of(spec, "duration"))
     asked = {key: spec[key] for key in ("duration", "isCA", "issuerRef", "usages") if key in spec}
-    csr = pki.load_request(text)
+    csr = requests.load_request(text)
     check_approved(call.world, place[0], asked, csr, by_cert_manager=True)
-    issued = pki.sign(csr, order, who, at)
+    issued = issuing.sign(csr, order, who, at)
     name = str(kubernetes.metadata(call.inputs)["name"])
     request = {
         "apiVersion": f"{rules.GROUP}/v1",
@@ -178,7 +180,7 @@ def _issue(
         "spec": {**asked, "request": base64.b64encode(text.encode()).decode()},
         "status": _granted(issued, at),
     }
-    data = {"tls.crt": issued.chain.encode(), "tls.key": pki.key_text(key, spec).encode()}
+    data = {"tls.crt": issued.chain.encode(), "tls.key": keys.key_text(key, spec).encode()}
     return ({**data, "ca.crt": issued.ca.encode()} if issued.ca else data), request
 
 
@@ -189,20 +191,20 @@ def _key(spec: Mapping[str, Any], found: Mapping[str, Any] | None) -> PrivateKey
         NotReady: It may not be replaced, and is not of the kind that is asked for.
     """
     if (spec.get("privateKey") or {}).get("rotationPolicy") == "Never" and found is not None:
-        key = pki.load_key(secrets.data_of(found).get("tls.key"))
-        if key is not None and pki.kind_of(key) != pki.key_kind(spec):
+        key = keys.load_key(secrets.data_of(found).get("tls.key"))
+        if key is not None and keys.kind_of(key) != keys.key_kind(spec):
             raise NotReady(
                 "CannotRegenerateKey: User intervention required: existing private key in Secret "
                 f'"{kubernetes.metadata(found).get("name")}" does not match requirements on Certificate resource, '
-                f"mismatching fields: [{secrets.key_mismatch(spec, key)}], but cert-manager cannot create new private "
+                f"mismatching fields: [{triggers.key_mismatch(spec, key)}], but cert-manager cannot create new private "
                 "key as the Certificate's .spec.privateKey.rotationPolicy is unset or set to Never"
             )
         if key is not None:
             return key
-    return pki.new_key(spec)
+    return keys.new_key(spec)
 
 
-def _granted(issued: pki.Issued, at: datetime) -> dict[str, Any]:
+def _granted(issued: issuing.Issued, at: datetime) -> dict[str, Any]:
     """The ``status`` of a CertificateRequest that has been signed."""
     approved = "Certificate request has been approved by cert-manager.io"
     status: dict[str, Any] = {
@@ -222,15 +224,15 @@ def _certificate_request(call: Call, held: Held) -> Reconciled | Waiting:
         return Reconciled(held, wire.plain(held[0]["status"]))
     try:
         who = signer(call.world, secrets.ref_of(spec), namespace, None, call.at)
-        csr = pki.load_request(base64.b64decode(spec["request"]))
+        csr = requests.load_request(base64.b64decode(spec["request"]))
         check_approved(call.world, namespace, spec, csr, by_cert_manager=False)
-        order = pki.Order.of(spec, rules.duration_of(spec, "duration"))
-        status = _granted(pki.sign(csr, order, who, call.at), call.at)
+        order = requests.Order.of(spec, rules.duration_of(spec, "duration"))
+        status = _granted(issuing.sign(csr, order, who, call.at), call.at)
     except NotReady as error:
         reason, _, message = str(error).partition(": ")
         ready = {"MissingAnnotation": "Failed", "Denied": "Denied"}.get(reason, "Pending")
         return _not_ready(call, ready, f"{reason}: {message}")
-    except pki.SigningError as error:
+    except requests.SigningError as error:
         return _not_ready(call, "Failed", f"Error signing certificate: {error}")
     meta = kubernetes.metadata(call.inputs)
     live = {

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from kong_mtls.rehearsal import mint, wire
 from kong_mtls.rehearsal.mint import PrivateKey
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_issue as issuing
+from kong_mtls.rehearsal.standins import cert_manager_keys as keys
 from kong_mtls.rehearsal.standins.cert_manager_rules import GROUP, ISSUER_TYPES
 from kong_mtls.rehearsal.standins.cert_manager_secret import data_of
 from kong_mtls.rehearsal.standins.model import World
@@ -82,7 +83,9 @@ def played(world: World, ref: Mapping[str, str], namespace: str) -> str:
     return place
 
 
-def signer(world: World, ref: Mapping[str, str], namespace: str, own: PrivateKey | None, at: datetime) -> pki.Signer:
+def signer(
+    world: World, ref: Mapping[str, str], namespace: str, own: PrivateKey | None, at: datetime
+) -> issuing.Signer:
     """Who signs for `ref`.
 
     Args:
@@ -111,10 +114,10 @@ def signer(world: World, ref: Mapping[str, str], namespace: str, own: PrivateKey
             raise NotReady(f'IssuerNotReady: {kind} "{name}": {error}') from None
     if own is None:
         raise NotReady('MissingAnnotation: Annotation "cert-manager.io/private-key-secret-name" missing')
-    return pki.Signer(own, crl=tuple(spec["selfSigned"].get("crlDistributionPoints") or ()))
+    return issuing.Signer(own, crl=tuple(spec["selfSigned"].get("crlDistributionPoints") or ()))
 
 
-def _ca(world: World, kind: str, namespace: str, spec: Mapping[str, Any]) -> pki.Signer:
+def _ca(world: World, kind: str, namespace: str, spec: Mapping[str, Any]) -> issuing.Signer:
     home = resource_namespace(world) if kind == "ClusterIssuer" else namespace
     name = spec["ca"]["secretName"]
     secret = world.find("Secret", home, name)
@@ -124,22 +127,22 @@ def _ca(world: World, kind: str, namespace: str, spec: Mapping[str, Any]) -> pki
     for key, what in (("tls.crt", "certificate"), ("tls.key", "private key")):
         if not data.get(key):
             raise NotReady(f"ErrGetKeyPair: {_KEY_PAIR}no {what} data for \"{key}\" in secret '{home}/{name}'")
-    chain, key_pair = pki.load_chain(data["tls.crt"]), pki.load_key(data["tls.key"])
+    chain, key_pair = keys.load_chain(data["tls.crt"]), keys.load_key(data["tls.key"])
     if not chain or key_pair is None:
         raise NotReady(f"ErrGetKeyPair: {_KEY_PAIR}the data of secret '{home}/{name}' cannot be parsed")
-    if not pki.is_ca(chain[0]):
+    if not issuing.is_ca(chain[0]):
         raise NotReady(f"ErrInvalidKeyPair: {_KEY_PAIR}certificate is not a CA")
     said = spec["ca"]
-    return pki.Signer(
+    return issuing.Signer(
         key_pair,
-        (*chain, *pki.load_chain(data.get("ca.crt"))[:1]),
+        (*chain, *keys.load_chain(data.get("ca.crt"))[:1]),
         crl=tuple(said.get("crlDistributionPoints") or ()),
         ocsp=tuple(said.get("ocspServers") or ()),
         issuing=tuple(said.get("issuingCertificateURLs") or ()),
     )
 
 
-def _play(world: World, place: str, at: datetime) -> pki.Signer:
+def _play(world: World, place: str, at: datetime) -> issuing.Signer:
     """The CA that plays an issuer: made once, for ten years."""
     memory = f"{GROUP}/played/{place}"
     kept = world.memory.get(memory)
@@ -156,6 +159,6 @@ def _play(world: World, place: str, at: datetime) -> pki.Signer:
         kept = wire.Secret((made.key_pem + made.cert_pem).decode())
         world.memory[memory] = kept
     text = kept.value if isinstance(kept, wire.Secret) else kept
-    key = pki.load_key(text)
+    key = keys.load_key(text)
     assert key is not None
-    return pki.Signer(key, tuple(pki.load_chain(text)))
+    return issuing.Signer(key, tuple(keys.load_chain(text)))

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from cryptography.x509.oid import NameOID
 
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_request as requests
 from kong_mtls.rehearsal.standins.go_time import parse_duration, show_duration
 from kong_mtls.rehearsal.standins.model import ResourceError
 
@@ -111,9 +111,9 @@ def _names(spec: Mapping[str, Any]) -> Iterator[str]:
         if any((spec.get("subject") or {}).values()):
             yield f"spec.subject: Invalid value: {_LITERAL} no `Subject` properties may be provided."
         try:
-            named = pki.subject(spec).get_attributes_for_oid(NameOID.COMMON_NAME)
+            named = requests.subject(spec).get_attributes_for_oid(NameOID.COMMON_NAME)
             common_name = str(named[0].value) if named else ""
-        except pki.SigningError as error:
+        except requests.SigningError as error:
             yield f'spec.literalSubject: Invalid value: "{spec["literalSubject"]}": {error}'
     if not common_name and not any(
         spec.get(key) for key in ("dnsNames", "uris", "emailAddresses", "ipAddresses", "otherNames")
@@ -170,7 +170,7 @@ def _allowed_signatures(algorithm: str) -> str:
 
 def _durations(spec: Mapping[str, Any]) -> Iterator[str]:
     try:
-        duration = duration_of(spec, "duration") or pki.DEFAULT_DURATION
+        duration = duration_of(spec, "duration") or requests.DEFAULT_DURATION
         before = duration_of(spec, "renewBefore")
     except ValueError as error:
         yield f"spec: {error}"
@@ -242,9 +242,9 @@ def certificate_request(spec: Mapping[str, Any]) -> Iterator[str]:
         return
     shown = text if len(text) <= 100 else f"{text[:97]}..."
     try:
-        order = pki.Order.of(spec, duration_of(spec, "duration"))
-        pki.check_request(pki.load_request(base64.b64decode(text, validate=True)), order)
+        order = requests.Order.of(spec, duration_of(spec, "duration"))
+        requests.check_request(requests.load_request(base64.b64decode(text, validate=True)), order)
     except (ValueError, binascii.Error):
         yield f'spec.request: Invalid value: "{shown}": error decoding certificate request PEM block'
-    except pki.SigningError as error:
+    except requests.SigningError as error:
         yield f'spec.request: Invalid value: "{shown}": {error}'

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from kong_mtls.rehearsal import mint, wire
-from kong_mtls.rehearsal.standins import cert_manager_issue as pki
+from kong_mtls.rehearsal.standins import cert_manager_keys as keys
 from kong_mtls.rehearsal.standins import kubernetes
 from kong_mtls.rehearsal.standins.cert_manager import checking, condition, spec_of
 from kong_mtls.rehearsal.standins.cert_manager_secret import data_of
@@ -213,7 +213,7 @@ def _pool(call: Call, sources: list[Mapping[str, Any]]) -> list[x509.Certificate
                     problem = f"only CERTIFICATE blocks are permitted but found '{kind}'"
                 elif b":" in body:
                     problem = "blocks are not permitted to have PEM headers"
-                found = [] if problem else pki.load_chain(block[0])
+                found = [] if problem else keys.load_chain(block[0])
                 if not found:
                     raise _UnusableError(
                         f"SourceBuildError: Failed to build bundle sources: {what}: invalid PEM block in bundle: "
@@ -229,7 +229,7 @@ def _bundle(call: Call, __: tuple[Mapping[str, Any], ...]) -> Reconciled | Waiti
     spec, name = spec_of(call), str(kubernetes.metadata(call.inputs)["name"])
     target = spec.get("target") or {}
     try:
-        text = pki.text_of(_pool(call, spec["sources"])).strip()
+        text = keys.text_of(_pool(call, spec["sources"])).strip()
         if target.get("secret") and not _setting(call.world, ("secretTargets", "enabled"), False):
             raise _UnusableError("SecretTargetsDisabled: Bundle has Secret targets but the feature is disabled")
     except _UnusableError as error:
