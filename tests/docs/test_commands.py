@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,15 @@ def problems_of_path(path: str) -> list[str]:
     """What of a setting there isn't."""
     plain = re.sub(r"\[\d+\]", "[]", path)
     return [] if {plain, plain.removesuffix("[]")} & set(paths()) else [f"setting {path}"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.path))
+def test_scripts_can_be_read(document: Document) -> None:
+    """Each block marked `sh` by itself: quotation marks, brackets, arrays."""
+    for block in document.blocks:
+        if block.language == "sh":
+            done = subprocess.run(["bash", "-n"], input=block.text, text=True, capture_output=True, check=False)
+            assert done.returncode == 0, f"{done.stderr}\n{block.text}"
 
 
 def test_make() -> None:
