@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
+from kong_mtls.rehearsal import run
 from kong_mtls.rehearsal.stage import NotStaged, ProgramFailed
+from kong_mtls.rehearsal.terminal_report import print_terminal
 
-from .conftest import Program
+from .conftest import NOW, Program
 
 OWN = """
     from kong_mtls import ClientMtls
@@ -119,6 +124,18 @@ def test_a_refusal_is_said_alone_when_the_rest_passes(program: Program) -> None:
         program.run(pass_unstaged=True)
     with pytest.raises(NotStaged, match=r"stopped.*: RunError: two problems:\n  - host: missing\n  - port: missing"):
         program.run()
+
+
+def test_the_reports_say_it(program: Program) -> None:
+    """On the terminal and in Markdown, before what the rehearsal does know."""
+    done = run.rehearse(program.write(OWN).folder, "dev", now=NOW, pass_unstaged=True)
+    text = (done.folder / "report.md").read_text("utf-8")
+    assert "## Not staged (6)\n\nno stand-in for their type:\n- aws:s3/bucket:Bucket  assets, logs\n" in text
+    assert text.index("## Not staged") < text.index("## Links")
+    console = Console(width=160, no_color=True, highlight=False, file=StringIO())
+    print_terminal(done.report, console)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Not staged (6)\nno stand-in for their type:\n  - aws:s3/bucket:Bucket  assets, logs\n" in printed
 
 
 def test_transforms_are_named(program: Program) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kong_mtls.rehearsal import summaries
+from kong_mtls.rehearsal import summaries, unstaged
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -22,11 +22,24 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         f"{figures['unproved']} can't be proved. {figures['errors']} errors, {figures['warnings']} warnings. "
         f"Judged as of {report['at']}."
     )
+    yield from _not_staged(report)
     yield from _links(report)
     yield from _certificates(report)
     yield from trust_map(report)
     yield from _drills(report)
     yield from _findings(report)
+
+
+def _not_staged(report: Mapping[str, Any]) -> Iterator[str]:
+    """What the rehearsal knows nothing of: it stands before what it does know."""
+    things = {item["resource"]: item["type"] for item in report["not_staged"]}
+    if things:
+        yield ""
+        yield f"## Not staged ({len(things)})"
+        for line in unstaged.lines(things):
+            if not line.startswith("  "):
+                yield ""
+            yield line.lstrip()
 
 
 def _links(report: Mapping[str, Any]) -> Iterator[str]:
