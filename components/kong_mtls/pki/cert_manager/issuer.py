@@ -80,21 +80,21 @@ def certificate(
 
     Raises:
         InputError: a lifetime that can't work, or an unknown key. When the CA ends before the certificate would, the
-            same error ends the run before the certificate reaches anything that reads it.
+            same error ends the run before the certificate is asked for.
     """
     check_leaf(name, leaf)
     if leaf.key_generation != Leaf.key_generation:
         object_name = f"{object_name}-{leaf.key_generation}"
-    manifest = objects.leaf_certificate(object_name, namespace, leaf, issuer.reference)
+    manifest = objects.leaf_certificate(
+        object_name, namespace, leaf, issuer.reference, after=_within(name, leaf, issuer)
+    )
     approved = approve(name, manifest, f"{issuer.issuance.prefix}-{name}", issuer.issuance, opts)
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=approved))
     made = declared(name, manifest, issuer.issuance, after)
-    within = _within(name, leaf, issuer)
-    secret_name: pulumi.Output[str] = pulumi.Output.all(made.object_name, within).apply(lambda both: str(both[0]))
     asked = pulumi.Output.all(spec=manifest["spec"], name=made.object_name).apply(
         lambda values: _digest(json.dumps(values["spec"], sort_keys=True))
     )
-    return Certificate(secret_name, asked)
+    return Certificate(made.object_name, asked)
 
 
 def signed(

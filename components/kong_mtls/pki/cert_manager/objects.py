@@ -114,12 +114,27 @@ def ca_certificate(
     return {"apiVersion": API, "kind": "Certificate", "metadata": _metadata(name, namespace, "Ready"), "spec": spec}
 
 
-def leaf_certificate(name: str, namespace: pulumi.Input[str], leaf: Leaf, issuer: Mapping[str, Any]) -> dict[str, Any]:
-    """A leaf, with a new key at every renewal."""
+def leaf_certificate(
+    name: str,
+    namespace: pulumi.Input[str],
+    leaf: Leaf,
+    issuer: Mapping[str, Any],
+    *,
+    after: pulumi.Output[None],
+) -> dict[str, Any]:
+    """A leaf, with a new key at every renewal.
+
+    Args:
+        name: of the Certificate, and of its Secret.
+        namespace: the reader's.
+        leaf: what it is asked to be.
+        issuer: reference to who issues.
+        after: what must have resolved before it is asked for.
+    """
     spec: dict[str, Any] = {
         "secretName": name,
         "commonName": leaf.common_name,
-        "duration": hours(leaf.validity_hours),
+        "duration": after.apply(lambda _: hours(leaf.validity_hours)),
         "renewBefore": hours(leaf.early_renewal_hours) if leaf.early_renewal_hours else _LEAST_RENEWAL,
         "privateKey": private_key(leaf.key, "Always"),
         "usages": usages(leaf),
