@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 import yaml
 
 from kong_mtls import names
+from kong_mtls.rehearsal.links import LINKS, prove
 from kong_mtls.rehearsal.stage import Performance
-from tests.stacks import Stack
+from tests.stacks import Stack, files
 
 from .documents import Document
 
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = Document(Path("docs/tutorial.md"), (ROOT / "docs" / "tutorial.md").read_text("utf-8"))
 README = Document(Path("README.md"), (ROOT / "README.md").read_text("utf-8"))
+NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 GENERATE = "kong-mtls:clientMtls.ca.generate"
 
 
@@ -28,21 +30,15 @@ def changes(done: Performance) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def steps(root: Path) -> list[Performance]:
+def steps() -> list[Performance]:
     """Deployed without a licence, then each step of the new CA."""
-    stack = Stack(root, "dev", datetime.fromisoformat("2026-11-21T12:00:00+00:00"))
+    stack = Stack(ROOT, "dev", NOW)
     return [
         stack.up({"kong-mtls:edition": "oss"}),
         stack.up({f"{GENERATE}.generations": ["g1", "g2"], f"{GENERATE}.issuing": "g1"}),
         stack.up({f"{GENERATE}.issuing": "g2"}),
         stack.up({f"{GENERATE}.generations": ["g2"], f"{GENERATE}.issuing": None}),
     ]
-
-
-@pytest.fixture(scope="module")
-def root() -> Path:
-    """The repository."""
-    return ROOT
 
 
 def test_its_settings_are_those_of_the_steps() -> None:
@@ -105,3 +101,36 @@ def test_the_host_and_path_are_the_samples() -> None:
     shipped = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text("utf-8"))["config"]["kong-mtls:sample"]
     for each in (README, TUTORIAL):
         assert f"https://{shipped['host']}/echo" in each.text
+
+
+def links_of(done: Performance) -> dict[tuple[str, str, str], str]:
+    """Link, client and server: how many cases held of how many."""
+    found: dict[tuple[str, str, str], list[bool]] = {}
+    for case in prove(files(done), NOW):
+        found.setdefault((case.link, case.client, case.server), []).append(case.ok is True)
+    return {peers: f"{sum(held)}/{len(held)}" for peers, held in found.items()}
+
+
+def links_shown(document: Document) -> dict[tuple[str, str, str], str]:
+    """The same, as a document's sample of the output has it."""
+    found = {}
+    for block in document.blocks:
+        for line in block.text.splitlines() if block.language == "text" else ():
+            cells = re.split(r" {2,}", line.strip())
+            if cells[0] in LINKS and len(cells) == 5:
+                link, client, server, held, verdict = cells
+                assert verdict == "ok"
+                found[link, client, server] = held
+    return found
+
+
+def test_the_output_of_the_tutorial(steps: list[Performance]) -> None:
+    """The links of its first rehearsal, case by case."""
+    assert links_shown(TUTORIAL) == links_of(steps[0])
+
+
+def test_the_output_of_the_readme() -> None:
+    """The links of `make up` without a cluster, as the stack is shipped."""
+    shown = links_shown(README)
+    assert shown == links_of(Stack(ROOT, "dev", NOW).up())
+    assert f"Links ({sum(int(held.partition('/')[2]) for held in shown.values())} cases)" in README.text
