@@ -9,6 +9,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from kong_mtls.rehearsal import state as states
+from kong_mtls.rehearsal.run import rehearse
 from kong_mtls.rehearsal.stage import aged
 
 from .certificates import HELPERS, leaf, objects, secret
@@ -245,6 +246,34 @@ def test_two_certificates_with_one_secret(program: Program) -> None:
     assert "IncorrectCertificate" in reason
     assert "two conflicting Certificates pointing to the same secret" in reason
     assert program.run().state.dump() == done.state.dump()
+
+
+def test_owner_references(program: Program) -> None:
+    """Where cert-manager's release asks for them, the Secret goes with its Certificate."""
+    options = 'namespace="cert-manager", values={"enableCertificateOwnerRef": True}'
+    release = f'k8s.helm.v3.Release("cm", chart="cert-manager", {options})\n'
+    before = run(program, release + LEAF.format(""))
+    done = program.write(HELPERS + "root()\n" + release).run()
+    assert done.state.remains == ()
+    again = run(program, release + LEAF.format(""))
+    assert again["tls.key"] != before["tls.key"]
+
+
+def test_rehearsal_of_a_later_day(program: Program) -> None:
+    """What is written and judged is what cert-manager would have made by then; what is remembered is of today."""
+    program.write(HELPERS + "root()\n" + LEAF.format(""))
+    later = NOW + timedelta(days=100)
+    first = rehearse(program.folder, "dev", now=NOW, secrets=True)
+    ahead = rehearse(program.folder, "dev", now=NOW, at=later, secrets=True)
+    [today] = [one for one in first.report["certificates"] if one["name"] == "leaf"]
+    [then] = [one for one in ahead.report["certificates"] if one["name"] == "leaf"]
+    assert (today["days_left"], then["days_left"]) == (90, 50)
+    assert today["fingerprint_sha256"] != then["fingerprint_sha256"]
+    assert ahead.ahead == ()
+    back = rehearse(program.folder, "dev", now=NOW)
+    assert [one for one in back.report["certificates"] if one["name"] == "leaf"] == [today]
+    assert not (back.folder / "cluster").exists()
+    assert ahead.performance.state.dump() == first.performance.state.dump()
 
 
 def test_looking_ahead(program: Program) -> None:

@@ -254,6 +254,44 @@ def test_default_cas(program: Program) -> None:
     assert "no default package was specified" in reason(program, off + text)
 
 
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ("{}", {"CN=old", "CN=leaf", "CN=new"}),
+        ('{"filterExpiredCertificates": {"enabled": True}}', {"CN=leaf", "CN=new"}),
+        ('{"filterNonCACerts": {"enabled": True}}', {"CN=old", "CN=new"}),
+    ],
+)
+def test_filters(program: Program, values: str, names: set[str]) -> None:
+    """trust-manager's release may leave out what has expired, and what is no CA."""
+    old = mint.issue("old", not_before=NOW.replace(year=2020), not_after=NOW.replace(year=2025), ca=True)
+    leaf_ = mint.issue("leaf", not_before=NOW, not_after=NOW.replace(year=2027))
+    text = (old.cert_pem + leaf_.cert_pem).decode() + pem("new")
+    release = f'values={{"crds": {{"enabled": False}}, **{values}}}'
+    done = program.write(
+        HELPERS + f'k8s.helm.v3.Release("tm", chart="trust-manager", namespace="tm", {release})\n'
+        f"bundle('trust', [{{'inLine': {text!r}}}])\n"
+    ).run()
+    assert {one.subject.rfc4514_string() for one in chain(bundles(done)["tm"])} == names
+
+
+def test_target_namespaces(program: Program) -> None:
+    """trust-manager's release may be held to some namespaces."""
+    release = 'values={"crds": {"enabled": False}, "app": {"targetNamespaces": ["two"]}}'
+    done = program.write(
+        HELPERS + f'k8s.helm.v3.Release("tm", chart="trust-manager", namespace="one", {release})\n'
+        'k8s.core.v1.Namespace("two", metadata={"name": "two"})\n'
+        f"bundle('trust', [{{'inLine': {pem('one')!r}}}])\n"
+    ).run()
+    assert list(bundles(done)) == ["two"]
+
+
+def test_named_namespace(program: Program) -> None:
+    """One that the selector names is taken to be there."""
+    text = f"bundle('trust', [{{'inLine': {pem('one')!r}}}], {HERE})\n"
+    assert list(bundles(program.write(HELPERS + text).run())) == ["cert-manager"]
+
+
 @pytest.mark.parametrize("on", [False, True])
 def test_secret_targets(program: Program, on: bool) -> None:
     """They are made where trust-manager's release allows them."""

@@ -196,7 +196,10 @@ class Cluster:
             self._set(self._made, place, item)
 
     def _leave(self, stand_in: StandIn, objects: Iterable[Mapping[str, Any]]) -> None:
-        self._remains.update({place_of(item): item for item in objects if item.get("kind") in stand_in.leaves})
+        for item in objects:
+            # What has an owner is collected with it.
+            if item.get("kind") in stand_in.leaves and not kubernetes.metadata(item).get("ownerReferences"):
+                self._remains[place_of(item)] = item
 
     def _set(self, layer: dict[Place, Mapping[str, Any]], place: Place, item: Mapping[str, Any]) -> None:
         before = layer.get(place)

@@ -115,8 +115,24 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
     kept = secrets.secret(spec, place, name, data, str((found or {}).get("type") or "kubernetes.io/tls"))
     if player:
         kept["metadata"]["annotations"][kubernetes.PLAYED] = player
+    if _owns(call):
+        kept["metadata"]["ownerReferences"] = [_owner(call, name)]
     objects: Held = (kept, request) if request is not None else (kept,)
     return _judged(call, spec, objects, data)
+
+
+def _owns(call: Call) -> bool:
+    """Whether cert-manager's release makes Certificates the owners of their Secrets."""
+    releases = call.world.releases("cert-manager")
+    return any((one.get("values") or {}).get("enableCertificateOwnerRef") is True for one in releases)
+
+
+def _owner(call: Call, name: str) -> dict[str, Any]:
+    """The reference by which a Secret goes when its Certificate does."""
+    live = call.world.find("Certificate", kubernetes.namespace_of(call.inputs), name) or call.inputs
+    uid = kubernetes.metadata(live).get("uid")
+    own = {"apiVersion": call.inputs["apiVersion"], "kind": call.inputs["kind"], "name": name, "uid": uid}
+    return {**own, "controller": True, "blockOwnerDeletion": True}
 
 
 def _wants(call: Call, namespace: str, name: str, secret: str) -> bool:

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from kong_mtls.rehearsal import mint, wire
+from kong_mtls.rehearsal.standins import cert_manager_issue as issuing
 from kong_mtls.rehearsal.standins import cert_manager_keys as keys
 from kong_mtls.rehearsal.standins import kubernetes
 from kong_mtls.rehearsal.standins.cert_manager import checking, condition, spec_of
@@ -219,10 +220,19 @@ def _pool(call: Call, sources: list[Mapping[str, Any]]) -> list[x509.Certificate
                         f"SourceBuildError: Failed to build bundle sources: {what}: invalid PEM block in bundle: "
                         f"{problem or 'invalid PEM certificate'}"
                     )
-                pool[found[0].fingerprint(hashes.SHA256())] = found[0]
+                if _is_kept(call, found[0]):
+                    pool[found[0].fingerprint(hashes.SHA256())] = found[0]
     if not pool:
         raise _missing("couldn't find any valid certificates in bundle")
     return [pool[key] for key in sorted(pool)]
+
+
+def _is_kept(call: Call, certificate: x509.Certificate) -> bool:
+    """Whether trust-manager's release does not leave such certificates out."""
+    expired = call.at > certificate.not_valid_after_utc
+    if expired and _setting(call.world, ("filterExpiredCertificates", "enabled"), False):
+        return False
+    return issuing.is_ca(certificate) or not _setting(call.world, ("filterNonCACerts", "enabled"), False)
 
 
 def _bundle(call: Call, __: tuple[Mapping[str, Any], ...]) -> Reconciled | Waiting:
@@ -240,10 +250,11 @@ def _bundle(call: Call, __: tuple[Mapping[str, Any], ...]) -> Reconciled | Waiti
     named = ((selector or {}).get("matchLabels") or {}).get(NAME_LABEL)
     if named:  # whoever names a namespace means that it is there
         namespaces.setdefault(str(named), {NAME_LABEL: str(named)})
+    only = _setting(call.world, ("app", "targetNamespaces"), [])
     objects: list[Mapping[str, Any]] = [
         _target(kind, name, namespace, target[key], text)
         for namespace, labels in sorted(namespaces.items())
-        if _matches(selector, labels)
+        if _matches(selector, labels) and (not only or namespace in only)
         for key, kind in (("configMap", "ConfigMap"), ("secret", "Secret"))
         if target.get(key)
     ]
