@@ -73,8 +73,11 @@ def _files(cluster: Cluster) -> dict[str, dict[str, Any]]:
 
 
 def _is_record(item: dict[str, Any]) -> bool:
-    """Whether it is Helm's own, or one that Kubernetes puts into every namespace."""
-    return item.get("type") == "helm.sh/release.v1" or item["metadata"]["name"] == "kube-root-ca.crt"
+    """Whether no pod reads it: Helm's own, what Kubernetes puts into every namespace, a key that cert-manager is about
+    to use."""
+    metadata = item["metadata"]
+    passing = "cert-manager.io/next-private-key" in metadata.get("labels", {})
+    return item.get("type") == "helm.sh/release.v1" or metadata["name"] == "kube-root-ca.crt" or passing
 
 
 def _pods(cluster: Cluster) -> dict[str, dict[str, Any]]:
