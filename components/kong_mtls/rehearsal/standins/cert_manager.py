@@ -9,8 +9,7 @@ Sources: cert-manager/cert-manager, ``pkg/controller/certificates``, and as name
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,11 +21,12 @@ from kong_mtls.rehearsal.standins import cert_manager_request as requests
 from kong_mtls.rehearsal.standins import cert_manager_rules as rules
 from kong_mtls.rehearsal.standins import cert_manager_secret as secrets
 from kong_mtls.rehearsal.standins import cert_manager_triggers as triggers
-from kong_mtls.rehearsal.standins import crd_fields, kubernetes
+from kong_mtls.rehearsal.standins import kubernetes
 from kong_mtls.rehearsal.standins.approver_policy import GROUP as POLICY_GROUP
 from kong_mtls.rehearsal.standins.approver_policy import KIND as POLICY
 from kong_mtls.rehearsal.standins.approver_policy import check_approved
 from kong_mtls.rehearsal.standins.cert_manager_issuers import NotReady, check_ready, played, signer
+from kong_mtls.rehearsal.standins.custom_kinds import checking, condition, not_ready, spec_of
 from kong_mtls.rehearsal.standins.go_time import rfc3339
 from kong_mtls.rehearsal.standins.model import Call, Made, Reconciled, StandIn, Waiting
 
@@ -37,44 +37,6 @@ _FETCHED: Final = "Certificate fetched from issuer successfully"
 Held = tuple[Mapping[str, Any], ...]
 
 
-def spec_of(call: Call) -> dict[str, Any]:
-    """The object's ``spec`` without secret marks and without what is null."""
-    spec: dict[str, Any] = _without_nulls(call.value("spec", {}))
-    return spec
-
-
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def checking(check_spec: rules.Rules, webhook: str = "webhook.cert-manager.io") -> Callable[[Call], dict[str, Any]]:
-    """A ``check`` that completes an object as for every kind, then refuses what its definition and webhook refuse."""
-
-    def check(call: Call) -> dict[str, Any]:
-        inputs = kubernetes.check(call)
-        if inputs.get("status") is None:
-            inputs.pop("status", None)  # asked for by the program as an output; nothing is sent
-        crd_fields.check(inputs)
-        if not wire.has_unknown(inputs.get("spec")):
-            rules.deny(check_spec(spec_of(replace(call, inputs=inputs))), webhook)
-        return inputs
-
-    return check
-
-
-def condition(type_: str, ok: bool, reason: str, message: str, at: datetime) -> dict[str, str]:
-    """One of an object's conditions."""
-    said = {"type": type_, "status": str(ok), "reason": reason, "message": message}
-    return {**said, "lastTransitionTime": rfc3339(at)}
-
-
-def _not_ready(call: Call, reason: str, message: str, **status: Any) -> Waiting:
-    ready = condition("Ready", False, reason, message, call.at)
-    return Waiting(f"{reason}: {message}", {"conditions": [ready], **status})
-
-
 def _issuer(call: Call, __: Held) -> Reconciled | Waiting:
     kind, namespace = str(call.inputs["kind"]), kubernetes.namespace_of(call.inputs)
     spec = spec_of(call)
@@ -82,7 +44,7 @@ def _issuer(call: Call, __: Held) -> Reconciled | Waiting:
         check_ready(call.world, kind, namespace, spec)
     except NotReady as error:
         reason, _, message = str(error).partition(": ")
-        return _not_ready(call, reason, message)
+        return not_ready(call, reason, message)
     said = ("KeyPairVerified", "Signing CA verified") if "ca" in spec else ("IsReady", "")
     return Reconciled((), {"conditions": [condition("Ready", True, *said, call.at)]})
 
@@ -95,12 +57,12 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
     request = next((item for item in held if item["kind"] == "CertificateRequest"), None)
     other = secrets.annotation(found, secrets.CERTIFICATE_NAME) if found is not None else None
     if other not in (None, name) and _wants(call, namespace, str(other), place[1]):
-        return _not_ready(call, "IncorrectCertificate", triggers.conflict(str(other)))
+        return not_ready(call, "IncorrectCertificate", triggers.conflict(str(other)))
     player = played(call.world, secrets.ref_of(spec), namespace)
     try:
         why = triggers.outdated(spec, name, found, request, call.at)
     except requests.SigningError as error:
-        return _not_ready(call, "RequestChanged", str(error))
+        return not_ready(call, "RequestChanged", str(error))
     if why is None:
         assert found is not None
         data = secrets.data_of(found)
@@ -109,9 +71,9 @@ def _certificate(call: Call, held: Held) -> Reconciled | Waiting:
         try:
             data, request = _issue(call, spec, (namespace, f"{name}-{revision}"), found, why)
         except NotReady as error:
-            return _not_ready(call, why[0], f"{why[1]} ({error})")
+            return not_ready(call, why[0], f"{why[1]} ({error})")
         except requests.SigningError as error:
-            return _not_ready(call, why[0], f"{why[1]} (The certificate request has failed to complete: {error})")
+            return not_ready(call, why[0], f"{why[1]} (The certificate request has failed to complete: {error})")
     kept = secrets.secret(spec, place, name, data, str((found or {}).get("type") or "kubernetes.io/tls"))
     if player:
         kept["metadata"]["annotations"][kubernetes.PLAYED] = player
@@ -155,7 +117,7 @@ def _judged(call: Call, spec: Mapping[str, Any], objects: Held, data: Mapping[st
         status["revision"] = int(secrets.annotation(objects[1], REVISION) or 0)
     if call.at > certificate.not_valid_after_utc:
         ended = f"Certificate expired on {certificate.not_valid_after_utc:%a, %d %b %Y %H:%M:%S UTC}"
-        return _not_ready(call, "Expired", ended, **status)
+        return not_ready(call, "Expired", ended, **status)
     return Reconciled(objects, {"conditions": [condition("Ready", True, "Ready", _MESSAGE, call.at)], **status})
 
 
@@ -247,9 +209,9 @@ def _certificate_request(call: Call, held: Held) -> Reconciled | Waiting:
     except NotReady as error:
         reason, _, message = str(error).partition(": ")
         ready = {"MissingAnnotation": "Failed", "Denied": "Denied"}.get(reason, "Pending")
-        return _not_ready(call, ready, f"{reason}: {message}")
+        return not_ready(call, ready, f"{reason}: {message}")
     except requests.SigningError as error:
-        return _not_ready(call, "Failed", f"Error signing certificate: {error}")
+        return not_ready(call, "Failed", f"Error signing certificate: {error}")
     meta = kubernetes.metadata(call.inputs)
     live = {
         "apiVersion": call.inputs["apiVersion"],

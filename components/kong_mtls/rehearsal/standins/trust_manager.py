@@ -20,8 +20,8 @@ from kong_mtls.rehearsal import mint, wire
 from kong_mtls.rehearsal.standins import cert_manager_issue as issuing
 from kong_mtls.rehearsal.standins import cert_manager_keys as keys
 from kong_mtls.rehearsal.standins import kubernetes
-from kong_mtls.rehearsal.standins.cert_manager import checking, condition, spec_of
 from kong_mtls.rehearsal.standins.cert_manager_secret import data_of
+from kong_mtls.rehearsal.standins.custom_kinds import checking, condition, spec_of
 from kong_mtls.rehearsal.standins.model import Call, Reconciled, StandIn, Waiting, World
 
 GROUP: Final = "trust.cert-manager.io"
