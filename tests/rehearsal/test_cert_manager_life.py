@@ -9,8 +9,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from kong_mtls.rehearsal import state as states
+from kong_mtls.rehearsal.aging import aged
 from kong_mtls.rehearsal.run import rehearse
-from kong_mtls.rehearsal.stage import aged
 
 from .certificates import HELPERS, leaf, objects, secret
 from .conftest import NOW, Program

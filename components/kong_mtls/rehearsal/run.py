@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from kong_mtls.audit import Finding, audit
 from kong_mtls.reader.manifests import Objects, read_paths, read_texts
-from kong_mtls.rehearsal import drill, render, report, stage
+from kong_mtls.rehearsal import aging, drill, render, report, stage
 from kong_mtls.rehearsal import state as states
 from kong_mtls.rehearsal.diff import Step
 from kong_mtls.rehearsal.links import Link, prove
@@ -98,7 +98,7 @@ def rehearse(
         later = stage.perform(program, stack, at=at, preview=True, state=performance.state, pass_unstaged=pass_unstaged)
         ahead = tuple(step for step in later.steps if step.op not in ("same", "read"))
     judged = at or now
-    standing = performance if at is None else stage.aged(performance, at)
+    standing = performance if at is None else aging.aged(performance, at)
     clear = render.render(standing, masked=False)
     objects = read_texts(clear)
     links = tuple(prove(objects, judged, tell))

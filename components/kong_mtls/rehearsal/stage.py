@@ -11,15 +11,14 @@ from typing import Any
 
 import pulumi
 
-from kong_mtls.rehearsal import process, standins, unstaged, wire
+from kong_mtls.rehearsal import process, unstaged, wire
 from kong_mtls.rehearsal import project as projects
 from kong_mtls.rehearsal import state as states
-from kong_mtls.rehearsal.cluster import Cluster
 from kong_mtls.rehearsal.deployment import Deployment
 from kong_mtls.rehearsal.diff import Step
 from kong_mtls.rehearsal.monitor import REFERENCE_TYPE, Message, Monitor, Resource
 from kong_mtls.rehearsal.project import Project, StackConfig
-from kong_mtls.rehearsal.standins import Call, ResourceError
+from kong_mtls.rehearsal.standins import ResourceError
 from kong_mtls.rehearsal.state import Recorded, State
 
 
@@ -148,33 +147,6 @@ def perform(
     except ResourceError as error:
         raise ProgramFailed(str(error)) from None
     return _performance(monitor, project, read, deletions, redact)
-
-
-def aged(performance: Performance, at: datetime) -> Performance:
-    """What a run left, as controllers in the cluster have kept it up to a later day without another run.
-
-    Args:
-        performance: The run.
-        at: The later day, with a time zone.
-    """
-    cluster = Cluster(performance.state, preview=False)
-    for resource in performance.resources:
-        if resource.custom and resource.staged:
-            cluster.put(resource)
-    for resource in performance.resources:
-        stand_in = standins.find(resource.type) if resource.custom and resource.staged else None
-        if stand_in is not None and stand_in.controller is not None:
-            old = performance.state.resources.get(resource.urn)
-            inputs = dict(resource.inputs)
-            call = Call(resource.urn, resource.type, resource.name, inputs, at, False, old, {}, cluster)
-            cluster.control(resource.urn, call, stand_in, resource.cluster)
-    cluster.settle()
-    cluster.finish()
-    resources = tuple(
-        replace(one, cluster=cluster.made_by(one.urn)) if one.urn in cluster.controlled() else one
-        for one in performance.resources
-    )
-    return replace(performance, resources=resources, waiting=cluster.waiting())
 
 
 def _missing_secret(failure: Exception | None) -> str | None:
