@@ -164,6 +164,7 @@ def test_an_example_is_complete(root: Path, name: str) -> None:
     assert project["description"]
     readme = (folder / "README.md").read_text("utf-8")
     assert readme.startswith("# ")
+    assert "pulumi stack init" in readme
     assert "pulumi up" in readme
     if project["runtime"] != "yaml":
         assert "kong-mtls rehearse" in readme or "rehearsal" in readme
