@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from kong_mtls.rehearsal import html_report, inventory, markdown_report, run, summaries
+from kong_mtls.rehearsal import html_report, inventory, markdown_report, run, summaries, trust_map
 from kong_mtls.rehearsal.terminal_report import print_terminal
 
 from .conftest import NOW
@@ -98,7 +98,9 @@ def test_a_failed_case_comes_first_and_in_full(done: run.Rehearsal) -> None:
     report = failing(done.report)
     assert summaries.groups(report["links"])[0].verdict == "failed"
     page = html_report.render(report)
-    assert page.index("the door is open") < page.index("8 cases")
+    assert page.index("<h1>A link doesn't hold</h1>".replace("'", "&#39;")) < page.index("the door is open")
+    links = page[page.index("<h2>Links</h2>") :]
+    assert links.index("the door is open") < links.index("holds</span>")
     assert "<b>accept</b>" not in page
     assert "the door is open" in markdown_report.render(report)
     console = Console(file=io.StringIO(), width=120, force_terminal=False)
@@ -159,4 +161,74 @@ def test_no_certificates_no_trouble() -> None:
     from kong_mtls.reader.manifests import read_texts
 
     assert inventory.certificates(read_texts({})) == []
-    assert html_report.trust_map([]).nodes == ()
+    assert trust_map.bands([]) == []
+    assert html_report.calendar([]) == []
+
+
+def test_a_certificate_is_put_to_its_link(done: run.Rehearsal) -> None:
+    """By what reads it; a CA by what it issued, and an unread leaf by its CA."""
+    links = {one["name"]: one["links"] for one in done.report["certificates"]}
+    assert links["kong_clustering"] == ["cluster"]
+    assert links["kong-dp-kong-proxy"] == links["kong gateway server g1"] == ["client"]
+    assert links["kong-gateway"] == links["echo"] == links["kong upstreams g1"] == ["upstream"]
+    assert links["kong-postgres"] == links["kong postgres g1"] == ["database"]
+    assert links["kong-admin"] == links["kong admin api g1"] == ["admin"]
+    assert links["alice"] == links["kong callers g1"] == ["client"]
+
+
+def test_the_map_has_who_issues_what_for_each_link(done: run.Rehearsal) -> None:
+    """A band for each link; a self-signed certificate stands with the CAs; what is elsewhere is named."""
+    found = {band.link: band for band in trust_map.bands(done.report["certificates"])}
+    assert list(found) == [*summaries.LINKS]
+    (shared,) = found["cluster"].branches
+    assert (shared.name, shared.leaves) == ("kong_clustering", [])
+    leaves = {branch.name: [one["name"] for one in branch.leaves] for branch in found["client"].branches}
+    assert leaves == {
+        "kong callers g1": ["alice"],
+        "kong gateway server g1": ["echo.example.com", "kong-dp-kong-proxy"],
+    }
+    orphans = [{**one, "issued_by": None} for one in done.report["certificates"] if one["name"] == "alice"]
+    ((branch,),) = [band.branches for band in trust_map.bands(orphans)]
+    assert (branch.authority, branch.name) == (None, "CN=kong callers g1")
+
+
+def test_the_verdict_says_the_worst_first(done: run.Rehearsal) -> None:
+    """A failed case before errors and drills, those before what couldn't be tried."""
+    assert summaries.verdict(done.report)[0] == "ok"
+    assert summaries.verdict(failing(done.report))[:2] == ("failed", "A link doesn't hold")
+    error = {"rule": "r", "severity": "error", "object": "Stack//dev", "message": "m", "fix": "f"}
+    assert summaries.verdict(changed(done.report, findings=[error]))[1:] == (
+        "Not safe as it is",
+        "1 finding must be mended.",
+    )
+    drill = [{**row, "ok": False, "failed": ["somebody"]} for row in done.report["drill"]]
+    assert summaries.verdict(changed(done.report, drill=drill))[0] == "failed"
+    assert summaries.verdict(changed(done.report, drill=[{**row, "outage": True} for row in drill]))[0] == "ok"
+    links = [{**done.report["links"][0], "ok": None}, *done.report["links"][1:]]
+    assert summaries.verdict(changed(done.report, links=links))[0] == "unproved"
+    assert summaries.verdict(changed(done.report, links=[]))[1] == "Nothing to prove"
+
+
+def test_a_hundred_services_alike_make_a_small_page(done: run.Rehearsal) -> None:
+    """What came out alike is shown once, with everybody's name; at most 500 KB."""
+    report = changed(done.report)
+    cases = [row for row in report["links"] if row["server"] == "Service/echo/echo"]
+    leaf = next(one for one in report["certificates"] if one["name"] == "echo")
+    setting = report["upstreams"][0]
+    for number in range(100):
+        name = f"Service/team/app-{number}"
+        report["links"] += [{**row, "server": name, "reason": f"{row['reason']}; as for {name}"} for row in cases]
+        report["certificates"].append({**leaf, "name": f"app-{number}", "fingerprint_sha256": f"{number:064x}"})
+        report["upstreams"].append(json.loads(json.dumps(setting).replace("echo", f"app-{number}")))
+    page = html_report.render(report)
+    assert page.count("app-99") >= 3
+    assert page.count("another CA") == html_report.render(done.report).count("another CA")
+    assert "101 Services alike" in page
+    assert len(page.encode()) < 500_000
+
+
+def test_json_is_a_line_for_each_row(done: run.Rehearsal) -> None:
+    """It can be compared line by line."""
+    text = (done.folder / "report.json").read_text()
+    assert len(text.splitlines()) < len(done.report["links"]) + len(done.report["resources"]) + 200
+    assert json.loads(text) == json.loads(json.dumps(done.report))

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kong_mtls.audit import Finding
 from kong_mtls.reader.manifests import Objects
-from kong_mtls.rehearsal import html_report, inventory, markdown_report, wire
+from kong_mtls.rehearsal import certificate_links, html_report, inventory, markdown_report, wire
 from kong_mtls.rehearsal.diff import Step, summary
 from kong_mtls.rehearsal.drill import Row
 from kong_mtls.rehearsal.links import Link
@@ -46,6 +46,8 @@ def build(
         ahead: what an `up` at that moment would change.
         drill: what the drills found.
     """
+    rows = [asdict(link) for link in sorted(links, key=lambda link: _rank(link.ok))]
+    found = [_dated(entry.to_json(), at) for entry in inventory.certificates(objects)]
     return {
         "stack": performance.stack,
         "engine": "rehearsal",
@@ -53,8 +55,8 @@ def build(
         "resources": [{"urn": r.urn, "type": r.type, "name": r.name} for r in performance.resources],
         "changes": summary(performance.steps),
         "ahead": [step.to_json() for step in ahead],
-        "certificates": [_dated(entry.to_json(), at) for entry in inventory.certificates(objects)],
-        "links": [asdict(link) for link in sorted(links, key=lambda link: _rank(link.ok))],
+        "certificates": certificate_links.with_links(found, objects, rows),
+        "links": rows,
         "upstreams": [_upstream(one) for one in effective(objects, at)],
         "drill": [row.to_json() for row in drill],
         "findings": [asdict(one) for one in _sorted([*findings, *_said(performance), *_unproved(links)])],
@@ -68,9 +70,20 @@ def build(
 
 def write(report: Mapping[str, Any], folder: Path) -> None:
     """Write ``report.json``, ``report.md`` and ``report.html`` into ``folder``."""
-    (folder / "report.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "report.json").write_text(_json(report), encoding="utf-8")
     (folder / "report.md").write_text(markdown_report.render(report), encoding="utf-8")
     (folder / "report.html").write_text(html_report.render(report), encoding="utf-8")
+
+
+def _json(report: Mapping[str, Any]) -> str:
+    """JSON with a line for each row: it can be read and compared, and a thousand Services don't make it endless."""
+    parts = []
+    for key, value in report.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if isinstance(value, list) and value:
+            text = "[\n" + ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in value) + "\n  ]"
+        parts.append(f"  {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 def _dated(certificate: dict[str, Any], at: datetime) -> dict[str, Any]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Rows = Sequence[Mapping[str, Any]]
 
 SOON_DAYS = 30
+LINKS = {
+    "client": "callers to data planes",
+    "upstream": "data planes to Services",
+    "cluster": "data planes to control plane",
+    "database": "control plane to database",
+    "admin": "ingress controller to Admin API",
+}
+"""The links and what they connect, as the reports order them."""
+_OUTCOME = ("case", "expected", "observed", "ok")
+_VERDICTS = ("failed", "unproved", "ok")
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,11 @@ class Group:
         return sorted(self.cases, key=lambda case: ((False, None, True).index(case["ok"]), case["case"]))
 
     @property
+    def held(self) -> int:
+        """How many cases came out as they must."""
+        return sum(case["ok"] is True for case in self.cases)
+
+    @property
     def verdict(self) -> str:
         """``ok``, ``failed`` or ``unproved``."""
         return "failed" if self.bad else "unproved" if self.unproved else "ok"
@@ -52,7 +67,85 @@ def groups(links: Rows) -> list[Group]:
     for row in links:
         found.setdefault((row["link"], row["client"], row["server"]), []).append(row)
     made = [Group(*key, cases) for key, cases in found.items()]
-    return sorted(made, key=lambda group: ("failed", "unproved", "ok").index(group.verdict))
+    return sorted(made, key=lambda group: _VERDICTS.index(group.verdict))
+
+
+@dataclass(frozen=True)
+class Family:
+    """Groups of one link whose cases came out alike: those of the first stand for all.
+
+    Attributes:
+        first: the group whose reasons are shown.
+        peers: client and server of each, the first's included.
+    """
+
+    first: Group
+    peers: list[tuple[str, str]] = field(default_factory=list)
+
+
+def families(links: Rows) -> list[Family]:
+    """Groups by link and outcome, those with trouble first."""
+    found: dict[tuple[object, ...], Family] = {}
+    for group in groups(links):
+        cases = tuple(sorted(tuple(str(case[key]) for key in _OUTCOME) for case in group.cases))
+        family = found.setdefault((group.link, group.verdict, cases), Family(group))
+        family.peers.append((group.client, group.server))
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a whole link stands.
+
+    Attributes:
+        days_left: of the certificate of the link that ends first; None without any.
+    """
+
+    link: str
+    what: str
+    cases: int
+    held: int
+    verdict: str
+    days_left: int | None
+
+
+def standings(report: Mapping[str, Any]) -> dict[str, Standing]:
+    """Each link by name; a link without cases has the verdict ``absent``."""
+    made = {}
+    for link, what in LINKS.items():
+        cases = [case for case in report["links"] if case["link"] == link]
+        oks = [case["ok"] for case in cases]
+        verdict = "failed" if False in oks else "unproved" if None in oks else "ok" if oks else "absent"
+        days = [one["days_left"] for one in report["certificates"] if link in one["links"]]
+        made[link] = Standing(link, what, len(cases), oks.count(True), verdict, min(days, default=None))
+    return made
+
+
+def verdict(report: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The first thing to know: ``failed``, ``unproved`` or ``ok``, in a few words, and in a sentence."""
+    figures = counts(report)
+    drills = {row["drill"] for row in report["drill"] if row["ok"] is False and not row["outage"]}
+    wrong = [
+        (figures["failed"], f"{figures['failed']} of {figures['cases']} cases went wrong"),
+        (figures["errors"], f"{_many(figures['errors'], 'finding')} must be mended"),
+        (len(drills), f"{_many(len(drills), 'drill')} would drop somebody"),
+        (figures["expired"], f"{_many(figures['expired'], 'certificate')} expired"),
+    ]
+    said = "; ".join(text for number, text in wrong if number)
+    if figures["failed"]:
+        return "failed", "A link doesn't hold", f"{said}."
+    if figures["errors"] or drills:
+        return "failed", "Not safe as it is", f"{said}."
+    if figures["unproved"]:
+        said = f"{figures['ok']} of {figures['cases']} cases held; {figures['unproved']} can't be tried from the files."
+        return "unproved", "What could be tried holds", said
+    if not figures["cases"]:
+        return "unproved", "Nothing to prove", "These files describe no link."
+    return "ok", "Every link holds", f"All {figures['cases']} cases came out as they must."
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def drill_steps(rows: Rows) -> Iterator[tuple[str, str, int, str, str, str]]:
