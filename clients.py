@@ -23,30 +23,37 @@ def make_callers(
     return ClientCa("callers", {**clients.callers, "server_trust_pem": server_ca.trust_pem}, opts)
 
 
-def applied(server_ca: CertificateAuthority, callers: ClientCa | None, kong: KongHybrid) -> pulumi.Output[Any]:
-    """Generations of the CAs as applied, which the next step of a rotation needs to know.
+def applied(
+    server_ca: CertificateAuthority, callers: ClientCa | None, kong: KongHybrid, mtls: ClientMtls | None
+) -> pulumi.Output[Any]:
+    """Generations of the CAs, once all who go by them have them: the next step of a rotation needs to know.
 
     Args:
         server_ca: the CA of the gateway's own certificates.
         callers: CAs of client certificates.
         kong: the deployment.
+        mtls: who may call what.
     """
     own: dict[str, Any] = {"server": server_ca.applied}
     if callers is not None and callers.authority is not None:
         own["callers"] = callers.authority.applied
-    both = pulumi.Output.all(own, kong.authorities)
-    return both.apply(lambda links: {**links[0], **links[1]})
+    plugin: Any = mtls.plugin_name if mtls is not None else ""
+    return pulumi.Output.all(own, kong.authorities, plugin).apply(lambda links: {**links[0], **links[1]})
 
 
-def protect(clients: ClientSettings, callers: ClientCa, echo: EchoSample | None, after: pulumi.Resource) -> None:
+def protect(
+    clients: ClientSettings, callers: ClientCa | None, echo: EchoSample | None, after: pulumi.Resource
+) -> ClientMtls | None:
     """Put routes behind client certificates.
 
     Args:
         clients: the settings.
-        callers: whom certificates must come from.
+        callers: whom certificates must come from; None where no client needs one.
         echo: the sample, whose route is one of them.
         after: the gateway; plugins and consumers are of kinds that come with it.
     """
+    if callers is None:
+        return None
     ready: list[pulumi.Resource] = [after, callers]
     routes = list(clients.mtls.get("routes") or [])
     if echo is not None:
@@ -55,4 +62,4 @@ def protect(clients: ClientSettings, callers: ClientCa, echo: EchoSample | None,
     arguments: Any = {**clients.mtls, "routes": routes}
     if not clients.is_listener:
         arguments["ca_ids"] = callers.ids
-    ClientMtls("callers", arguments, pulumi.ResourceOptions(depends_on=ready))
+    return ClientMtls("callers", arguments, pulumi.ResourceOptions(depends_on=ready))

@@ -1,11 +1,12 @@
 """The Services behind the gateway: verified, and shown its certificate, as the stack's settings have it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from kong_mtls import CertificateAuthority, EchoSample, EchoSampleArgs, UpstreamMtls, signer_args
+from kong_mtls import CertificateAuthority, EchoSample, EchoSampleArgs, KongHybrid, UpstreamMtls, signer_args
 from settings.upstream import UpstreamSettings
 
 
@@ -66,3 +67,13 @@ def make_echo(
         "without_network_policy": upstream.without_policies,
     }
     return EchoSample("echo", arguments, pulumi.ResourceOptions(depends_on=[namespace, link]))
+
+
+def upstreams_applied(link: UpstreamMtls, kong: KongHybrid) -> pulumi.Output[Any]:
+    """Generations of the link's CAs, once Services and data planes go by them.
+
+    Args:
+        link: the link as made.
+        kong: the deployment.
+    """
+    return pulumi.Output.all(link.authorities, kong.release_names).apply(lambda both: both[0])

@@ -104,7 +104,7 @@ class ClientMtls(pulumi.ComponentResource):
     trust_pem: pulumi.Output[str]
     """Certificates of the CAs in `ca`. Public."""
     plugin_name: pulumi.Output[str]
-    """Name of the plugin; empty with enforcement `listener`."""
+    """Name of the plugin, known once it is there in every namespace; empty with enforcement `listener`."""
     trust_secret_name: pulumi.Output[str]
     """`listener`: the Secret with the CAs in `trust_namespace`; else empty."""
 
@@ -125,9 +125,11 @@ class ClientMtls(pulumi.ComponentResource):
         self.ca_ids = self._ids()
         self.trust_pem = self.ca.trust_pem if self.ca else pulumi.Output.from_input("")
         self.trust: SecretRefArgs | None = self._make_trust()
+        self._made: list[pulumi.Output[str]] = []
         self._consumers()
         self._routes()
-        self.plugin_name = pulumi.Output.from_input("" if self._listener else self._plugin)
+        plugin = "" if self._listener else self._plugin
+        self.plugin_name = pulumi.Output.all(*self._made).apply(lambda _: plugin)
         self.trust_secret_name = pulumi.Output.from_input(self.trust["name"] if self.trust else "")
         self.register_outputs(
             {
@@ -196,8 +198,8 @@ class ClientMtls(pulumi.ComponentResource):
             namespace = route.get("namespace") or self._args["namespace"]
             attachment.attach(route, self._args["namespace"], plugins.get(namespace, []))
 
-    def _global(self) -> list[pulumi.Resource]:
-        made: list[pulumi.Resource] = []
+    def _global(self) -> list[CustomObject]:
+        made: list[CustomObject] = []
         for plugin, config in self._configs().items():
             claim(
                 f"the global {plugin} plugin of class {self._class!r}",
@@ -208,6 +210,7 @@ class ClientMtls(pulumi.ComponentResource):
             name = f"{plugin}-{self._class}"
             manifest = global_plugin(plugin, name=name, ingress_class=self._class, config=config)
             made.append(CustomObject(name, manifest, self._options))
+            self._made.append(made[-1].object_name)
         return made
 
     def _namespaced(self) -> dict[str, list[pulumi.Input[str]]]:
@@ -220,6 +223,7 @@ class ClientMtls(pulumi.ComponentResource):
                 manifest = kong_plugin(plugin, name=name, namespace=namespace, config=config)
                 made = CustomObject(f"{self._name}-{plugin}-{namespace}", manifest, self._options)
                 plugins[namespace].append(made.object_name)
+                self._made.append(made.object_name)
         return plugins
 
 

@@ -1,6 +1,6 @@
 """A whole hybrid deployment: one control plane, any number of data planes, and what the links need."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
@@ -52,6 +52,8 @@ class KongHybrid(pulumi.ComponentResource):
     """`host:port` that data planes send telemetry to; empty with edition `oss`, which has none."""
     proxies: pulumi.Output[Mapping[str, ProxyEndpoint]]
     """Where clients reach each data plane inside the cluster, by the data plane's name."""
+    release_names: pulumi.Output[Sequence[str]]
+    """Names of all releases, known once they are installed."""
     cluster_authority: pulumi.Output[Mapping[str, Any]]
     """pki: `{"generations": [...], "issuing": ...}`, to be given back as `cluster.last_applied`; else empty."""
     authorities: pulumi.Output[Mapping[str, Mapping[str, Any]]]
@@ -311,12 +313,15 @@ class KongHybrid(pulumi.ComponentResource):
             }
         )
         credentials, pki = self._cluster.credentials, self._cluster.pki
+        installed = [control_plane.release_name, *(plane.release_name for plane in planes.values())]
+        self.release_names = pulumi.Output.all(*installed)
         self.cluster_authority = pulumi.Output.from_input({})
-        self.authorities = together(self._authorities)
+        self.authorities = self._applied(together(self._authorities))
         self.cluster_trust_pem = pulumi.Output.from_input("")
         self.remote_certificate_pems = pulumi.Output.from_input({})
         if pki is not None:
-            self.cluster_authority = pulumi.Output.all(generations=pki.generations, issuing=pki.issuing)
+            both = pulumi.Output.all(generations=pki.generations, issuing=pki.issuing)
+            self.cluster_authority = self._applied(both)
             self.cluster_trust_pem = pki.trust_pem
             self.remote_certificate_pems = pki.remote_certificate_pems
         self.cluster_not_before, self.cluster_not_after = credentials.not_before, credentials.not_after
@@ -325,6 +330,7 @@ class KongHybrid(pulumi.ComponentResource):
                 "cluster_endpoint": self.cluster_endpoint,
                 "telemetry_endpoint": self.telemetry_endpoint,
                 "proxies": self.proxies,
+                "release_names": self.release_names,
                 "cluster_authority": self.cluster_authority,
                 "authorities": self.authorities,
                 "cluster_trust_pem": self.cluster_trust_pem,
@@ -333,6 +339,10 @@ class KongHybrid(pulumi.ComponentResource):
                 "cluster_not_after": self.cluster_not_after,
             }
         )
+
+    def _applied(self, generations: pulumi.Output[Mapping[str, Any]]) -> pulumi.Output[Mapping[str, Any]]:
+        """Generations once those who show and trust them have them: after a failed update they are not yet applied."""
+        return pulumi.Output.all(generations, self.release_names).apply(lambda both: both[0])
 
 
 def _joined(*parts: Mapping[str, Any]) -> Any:

@@ -110,7 +110,7 @@ class Patches:
         annotations: Mapping[str, pulumi.Input[str]],
         take_over: bool,
         after: Sequence[pulumi.Resource] = (),
-    ) -> pulumi.Resource:
+    ) -> pulumi.CustomResource:
         """Put annotations on a Service, an Ingress or an HTTPRoute.
 
         Args:
@@ -130,7 +130,7 @@ class Patches:
         options = self._options
         if after:
             options = pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(depends_on=list(after)))
-        made: pulumi.Resource
+        made: pulumi.CustomResource
         if kind == "Service":
             made = kubernetes.core.v1.ServicePatch(resource_name, metadata=metadata, opts=options)
         elif kind == "Ingress":

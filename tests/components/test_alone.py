@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 import pytest
 
 from kong_mtls import (
@@ -541,3 +542,21 @@ def test_every_output_of_a_component_is_registered(stage: Run, license_text: str
     for kind in (KongHybrid, ControlPlane, DataPlane, License, ClusterCertificate, DevelopmentPostgres):
         annotated = {name for name in kind.__annotations__ if not name.startswith("_")}
         assert set(outputs(done, kind.__name__)) == annotated, kind.__name__
+
+
+def test_generations_are_applied_once_the_releases_are(stage: Run) -> None:
+    """A failed update leaves the last good outputs: what it did not bring to the pods isn't taken for there."""
+
+    def program() -> None:
+        kong = KongHybrid("kong", {"edition": "oss", "database": {"development": {}}, "cluster": {"mtls": "pki"}})
+        read = {"cluster": kong.cluster_authority.apply(str), "others": kong.authorities.apply(str)}
+        for name, value in read.items():
+            kubernetes.core.v1.ConfigMap(name, metadata={"namespace": "default"}, data={"value": value})
+
+    done = stage(program)
+    releases = {it.urn for it in done.resources if it.type.endswith(":Release")}
+    assert len(releases) == 2
+    for name in ("cluster", "others"):
+        reader = next(it for it in done.resources if it.name == name and it.type.endswith(":ConfigMap"))
+        assert releases <= set(reader.property_dependencies["data"])
+        assert "'g1'" in reader.inputs["data"]["value"]

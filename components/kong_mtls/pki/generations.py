@@ -60,15 +60,16 @@ def step_problems(previous: Generations | None, wanted: Generations, what: str) 
     if previous is None or previous == wanted:
         return []
     problems = []
+    way_out = " (skip_steps allows it, for a CA that is stolen or has ended)"
     if wanted.issuing not in previous.trusted:
         problems.append(
             f"{what}: issues from {wanted.issuing!r}, which no running peer trusts yet; first add it and keep issuing "
-            f"from {previous.issuing!r}, run an update, and let all peers restart"
+            f"from {previous.issuing!r}, run an update, and let all peers restart{way_out}"
         )
     if previous.issuing not in wanted.trusted:
         problems.append(
             f"{what}: drops {previous.issuing!r}, whose certificates running peers still show; first issue from "
-            f"{wanted.issuing!r} while both are trusted, run an update, and let all peers restart"
+            f"{wanted.issuing!r} while both are trusted, run an update, and let all peers restart{way_out}"
         )
     return problems
 
