@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,6 @@ from kong_mtls.rehearsal.stage import perform
 from .documents import documents
 
 ROOT = Path(__file__).resolve().parents[2]
-NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 # Files that a reader is to have: certificates of CAs of theirs.
 FILES = ("partners-ca.pem", "services-ca.pem")
 
@@ -33,16 +32,16 @@ def programs() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("where", "text"), programs(), ids=lambda given: given if given.endswith(".md") else "")
-def test_programs_run(where: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_run(where: str, text: str, tmp_path: Path, today: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder of their own, on the rehearsal's stage."""
     (tmp_path / "Pulumi.yaml").write_text("name: documentation\nruntime: python\n")
     (tmp_path / "Pulumi.dev.yaml").write_text("config: {}\n")
     (tmp_path / "__main__.py").write_text(text)
     for name in FILES:
-        ca = issue(name, ca=True, not_before=NOW - timedelta(days=1), not_after=NOW + timedelta(days=365))
+        ca = issue(name, ca=True, not_before=today - timedelta(days=1), not_after=today + timedelta(days=365))
         (tmp_path / name).write_bytes(ca.cert_pem)
     monkeypatch.chdir(tmp_path)
-    done = perform(tmp_path, "dev", at=NOW)
+    done = perform(tmp_path, "dev", at=today)
     assert any(resource.custom for resource in done.resources), where
 
 

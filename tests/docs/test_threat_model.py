@@ -19,7 +19,6 @@ from .documents import Document
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY = Document(Path("SECURITY.md"), (ROOT / "SECURITY.md").read_text("utf-8"))
 KEY = "tls:index/privateKey:PrivateKey"
-PKI = {"kong-mtls:cluster.mtls": "pki"}
 # Keys of the program with issuer `pulumi`, by resource: what SECURITY.md calls them.
 ROWS = {
     "kong-cluster-cert-key": "Cluster, shared pair",
@@ -44,27 +43,9 @@ ROWS = {
 
 
 @pytest.fixture(scope="module")
-def now() -> datetime:
-    """The day of the runs."""
-    return datetime.fromisoformat("2026-11-21T12:00:00+00:00")
-
-
-@pytest.fixture(scope="module")
-def dev(now: datetime) -> Performance:
-    """The stack that makes every key itself, in shared mode."""
-    return Stack(ROOT, "dev", now).up()
-
-
-@pytest.fixture(scope="module")
-def with_ca(now: datetime) -> Performance:
-    """The same under a CA."""
-    return Stack(ROOT, "dev", now).up(PKI)
-
-
-@pytest.fixture(scope="module")
-def prod(now: datetime) -> Performance:
-    """The stack whose keys are made in the cluster."""
-    return Stack(ROOT, "prod", now).up()
+def with_ca(root: Path, today: datetime) -> Performance:
+    """The stack dev with its cluster link under a CA."""
+    return Stack(root, "dev", today).up({"kong-mtls:cluster.mtls": "pki"})
 
 
 def keys(done: Performance) -> dict[str, list[bytes]]:
@@ -135,11 +116,11 @@ def test_with_cert_manager_cas_are_in_its_namespace(prod: Performance) -> None:
     assert {each["metadata"]["namespace"] for each in cas} == {"cert-manager"}
 
 
-def test_lifetimes_are_those_of_the_table(dev: Performance, with_ca: Performance, now: datetime) -> None:
+def test_lifetimes_are_those_of_the_table(dev: Performance, with_ca: Performance, today: datetime) -> None:
     """Ten years for CAs, one for that of clients, three for the shared pair, ninety days for leaves."""
     kinds = ("tls:index/selfSignedCert:SelfSignedCert", "tls:index/locallySignedCert:LocallySignedCert")
     ends = {
-        each.name: datetime.fromisoformat(str(each.outputs["validityEndTime"]).replace("Z", "+00:00")) - now
+        each.name: datetime.fromisoformat(str(each.outputs["validityEndTime"]).replace("Z", "+00:00")) - today
         for done in (dev, with_ca)
         for each in done.resources
         if each.type in kinds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,6 @@ from .documents import Document
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = Document(Path("docs/tutorial.md"), (ROOT / "docs" / "tutorial.md").read_text("utf-8"))
 README = Document(Path("README.md"), (ROOT / "README.md").read_text("utf-8"))
-NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 GENERATE = "kong-mtls:clientMtls.ca.generate"
 
 
@@ -30,9 +29,9 @@ def changes(done: Performance) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def steps() -> list[Performance]:
+def steps(root: Path, today: datetime) -> list[Performance]:
     """Deployed without a licence, then each step of the new CA."""
-    stack = Stack(ROOT, "dev", NOW)
+    stack = Stack(root, "dev", today)
     return [
         stack.up({"kong-mtls:edition": "oss"}),
         stack.up({f"{GENERATE}.generations": ["g1", "g2"], f"{GENERATE}.issuing": "g1"}),
@@ -106,7 +105,7 @@ def test_the_host_and_path_are_the_samples() -> None:
 def links_of(done: Performance) -> dict[tuple[str, str, str], str]:
     """Link, client and server: how many cases held of how many."""
     found: dict[tuple[str, str, str], list[bool]] = {}
-    for case in prove(files(done), NOW):
+    for case in prove(files(done), done.at):
         found.setdefault((case.link, case.client, case.server), []).append(case.ok is True)
     return {peers: f"{sum(held)}/{len(held)}" for peers, held in found.items()}
 
@@ -129,8 +128,8 @@ def test_the_output_of_the_tutorial(steps: list[Performance]) -> None:
     assert links_shown(TUTORIAL) == links_of(steps[0])
 
 
-def test_the_output_of_the_readme() -> None:
+def test_the_output_of_the_readme(dev: Performance) -> None:
     """The links of `make up` without a cluster, as the stack is shipped."""
     shown = links_shown(README)
-    assert shown == links_of(Stack(ROOT, "dev", NOW).up())
+    assert shown == links_of(dev)
     assert f"Links ({sum(int(held.partition('/')[2]) for held in shown.values())} cases)" in README.text
