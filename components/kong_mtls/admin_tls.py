@@ -63,7 +63,7 @@ class AdminTls(pulumi.ComponentResource):
             return issued_secret(
                 f"{name}-{end}",
                 leaf,
-                authority.signer,
+                authority.issuing_signer,
                 namespace=args["namespace"],
                 fixed_name=None,
                 usual_name=fixed if args.get("fixed_secret_names") else None,

@@ -222,7 +222,7 @@ class ClusterPki(pulumi.ComponentResource):
             where = f"{self._where}: remote data plane {name!r}"
             request = checked(plane["certificate_request_pem"], partial(check_request, common_name=subject, what=where))
             leaf = self._leaf(subject, CLIENT)
-            resource, signer = f"{self._prefix}-{name}", self._authority.signer
+            resource, signer = f"{self._prefix}-{name}", self._authority.issuing_signer
             certificates[name], _, self._ends[name] = (
                 signed(resource, request, leaf, signer, self._options)
                 if isinstance(signer, Issuer)
@@ -234,7 +234,7 @@ class ClusterPki(pulumi.ComponentResource):
         issued = issued_secret(
             f"{self._prefix}-{end}",
             leaf,
-            self._authority.signer,
+            self._authority.issuing_signer,
             namespace=namespace,
             fixed_name=None,
             usual_name=f"{names.CLUSTER_SECRET}-{end}" if self._args.get("fixed_secret_names") else None,

@@ -121,7 +121,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
         certificate = issued_secret(
             f"{name}-cert",
             leaf,
-            authority.signer,
+            authority.issuing_signer,
             namespace=args["namespace"],
             fixed_name=None,
             usual_name=f"{self._service_name}-cert" if fixed else None,

@@ -97,7 +97,7 @@ class GatewayCertificate(pulumi.ComponentResource):
         _check_dns_names(dns_names, f"{where}: dns_names")
         given = link_authority("kong gateway client", args.get("authority"), args.get("cert_manager"))
         authority = CertificateAuthority(f"{name}-ca", given, child)
-        self.signer = authority.signer
+        self.signer = authority.issuing_signer
         self.leaf = Leaf(common_name=common_name, usages=[CLIENT], dns_names=dns_names, **(args.get("leaf") or {}))
         self.pair: KeyPair | None = None
         self.certificate_pem = self.not_after = pulumi.Output.from_input("")
@@ -192,7 +192,7 @@ class UpstreamCertificates(pulumi.ComponentResource):
             issued = issued_secret(
                 f"{name}-{_resource(service)}",
                 _server_leaf(service, args),
-                authority.signer,
+                authority.issuing_signer,
                 namespace=service["namespace"],
                 fixed_name=service.get("secret_name"),
                 what=f"{where}: {key}: secret_name",

@@ -20,7 +20,7 @@ from .patches import Patches
 from .pki.authority import bundle
 from .pki.cert_manager.args import with_issuance
 from .pki.issue import KeyPair
-from .pki.signer import args_of
+from .pki.signing import args_of
 from .resources import child_options
 from .service_annotations import PREFIX, Common, key_of, service_annotations
 from .trust import KEY

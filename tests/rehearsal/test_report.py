@@ -23,7 +23,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> run.Rehearsal:
     """A rehearsal of the repository's dev stack, drills included."""
     program = tmp_path_factory.mktemp("program")
     root = Path(__file__).resolve().parents[2]
-    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py", "settings", "drills"):
+    modules = [path.name for path in root.glob("*.py")]
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "settings", "drills", *modules):
         (program / name).symlink_to(root / name)
     return run.rehearse(program, "dev", now=NOW, drills=True)
 

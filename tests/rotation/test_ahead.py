@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from kong_mtls import cli
 from kong_mtls.rehearsal import run
 
-STAGED = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "__main__.py", "clients.py", "settings")
+MODULES = [it.name for it in Path(__file__).resolve().parents[2].glob("*.py")]
+STAGED = ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "settings", *MODULES)
 LEAVES = {"kong-cluster-control-plane", "kong-cluster-dp", "kong-admin-server", "kong-admin-client"}
 
 

@@ -19,6 +19,7 @@ from .cert_manager.generation import Asked, Maker, given_generation
 from .cert_manager.issuer import Issuer
 from .generations import applied, generations, step_problems
 from .issue import KEYS, Signer, ask_for_successor, private_key
+from .signing import SignerArgs, args_of
 
 DAY_HOURS = 24
 VALIDITY_HOURS = 3650 * DAY_HOURS
@@ -98,6 +99,9 @@ class CertificateAuthority(pulumi.ComponentResource):
     """End of each generation, RFC 3339."""
     issuing: pulumi.Output[str]
     """The generation that issues."""
+    signer: pulumi.Output[SignerArgs]
+    """What issues, for the `authority` of other components; from another language field by field, since a group of
+    fields is given in plain. Secret; with `cert_manager` there is no key in it."""
     applied: pulumi.Output[Mapping[str, Any]]
     """`{"generations": [...], "issuing": ...}`, to be given back as `last_applied`."""
 
@@ -124,7 +128,8 @@ class CertificateAuthority(pulumi.ComponentResource):
             if in_cluster is None
             else self._in_cluster(name, in_cluster, where)
         )
-        self.signer = made[self.generations.issuing].signer
+        self.issuing_signer = made[self.generations.issuing].signer
+        self.signer = pulumi.Output.secret(args_of(self.issuing_signer))
         self.intermediates = 1 if args.get("intermediate") else 0
         self.roots = {generation: one.root_pem for generation, one in made.items()}
         self.trust_pem = pulumi.Output.all(*self.roots.values()).apply(bundle)
@@ -139,6 +144,7 @@ class CertificateAuthority(pulumi.ComponentResource):
                 "certificate_pems": self.certificate_pems,
                 "not_after": self.not_after,
                 "issuing": self.issuing,
+                "signer": self.signer,
                 "applied": self.applied,
             }
         )
