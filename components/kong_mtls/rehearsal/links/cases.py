@@ -16,8 +16,8 @@ from cryptography import x509
 
 from ..mint import Minted, twin
 from .authority import Authority, KeyRing, authority_over, issuer_of, namesake
-from .ends import ClientEnd, Outcome, ServerEnd, Side, answer_ok
-from .handshake import exchange, load_chain
+from .ends import ClientEnd, Outcome, Request, ServerEnd, Side, answer_ok
+from .handshake import Meetings, exchange, load_chain, revisit
 from .model import ACCEPT, REFUSE, Link, Pair
 
 ANOTHER_NAME = "stranger.invalid"
@@ -30,7 +30,14 @@ class Trials:
     """Both ends of a link as configured, and what can be tried with them."""
 
     def __init__(
-        self, pair: Pair, client: ClientEnd, server: ServerEnd, keys: KeyRing, names: Mapping[Side, str]
+        self,
+        pair: Pair,
+        client: ClientEnd,
+        server: ServerEnd,
+        keys: KeyRing,
+        names: Mapping[Side, str],
+        *,
+        met: Meetings | None = None,
     ) -> None:
         """Set up the trials.
 
@@ -40,9 +47,10 @@ class Trials:
             server: the good server.
             keys: where a CA's key may be.
             names: what to call the ends in a reason.
+            met: handshakes with bad servers that need not be played again.
         """
         self.pair, self.client, self.server = pair, client, server
-        self.keys, self._names = keys, names
+        self.keys, self._names, self._met = keys, names, met
 
     @cached_property
     def client_chain(self) -> tuple[x509.Certificate, ...]:
@@ -75,7 +83,11 @@ class Trials:
     def bad_server(self, case: str, server: ServerEnd, *, client: ClientEnd | None = None, note: str = "") -> Link:
         """A server that the client has to refuse."""
         impostor = replace(server, verify="off", answer=answer_ok)
-        return self._refused(case, exchange(client or self.client, impostor), "client", note)
+        end = client or self.client
+        if self._met is None:
+            return self._refused(case, exchange(end, impostor), "client", note)
+        request = Request(host=end.server_name or "localhost")
+        return self._refused(case, revisit(self._met, end, impostor, request), "client", note)
 
     def _refused(self, case: str, outcome: Outcome, by: Side, note: str) -> Link:
         reason = self.describe(outcome) + (f" ({note})" if note else "")

@@ -14,6 +14,7 @@ from kong_mtls.reader.manifests import Objects
 
 from . import upstream_cases as cases
 from .client_peers import Peers
+from .handshake import Meetings
 from .model import Link, Progress
 from .upstream_cases import Case
 from .upstream_ends import Workloads
@@ -38,6 +39,7 @@ def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> l
     rows: list[Link] = []
     first: dict[tuple[object, ...], tuple[str, list[tuple[Case, Link]]]] = {}
     told: set[str] = set()
+    met: Meetings = {}
     for settings in found:
         if progress and settings.gateway not in told:
             told.add(settings.gateway)
@@ -51,14 +53,14 @@ def prove(objects: Objects, at: datetime, progress: Progress | None = None) -> l
             first[key] = (settings.service.object, list(proof.rows()))
             rows += [row for _, row in first[key][1]]
         else:
-            rows += _shared(proof, settings, *first[key])
+            rows += _shared(proof, settings, met, *first[key])
     return rows
 
 
 def _shared(
-    proof: ServiceProof, settings: EffectiveUpstream, origin: str, played: list[tuple[Case, Link]]
+    proof: ServiceProof, settings: EffectiveUpstream, met: Meetings, origin: str, played: list[tuple[Case, Link]]
 ) -> Iterator[Link]:
-    own = {row.case: row for _, row in proof.named_rows()}
+    own = {row.case: row for _, row in proof.named_rows(met)}
     yield from own.values()
     for _, row in played:
         if row.case not in own and not row.case.startswith(cases.AS):

@@ -17,7 +17,7 @@ from .authority import namesake
 from .cases import ANOTHER_NAME, Trials
 from .client_peers import Peers, Signer, pem
 from .ends import ClientEnd, ServerEnd, Side
-from .handshake import UnusableEnd, exchange, load_chain
+from .handshake import Meetings, UnusableEnd, exchange, load_chain
 from .model import Link, Pair
 from .names import dns_names
 from .upstream_cases import Case
@@ -42,6 +42,7 @@ class ServiceProof:
     def __init__(self, settings: EffectiveUpstream, workload: Workload | None, peers: Peers, at: datetime) -> None:
         """Nothing is tried yet."""
         self._settings, self._workload, self._peers, self._at = settings, workload, peers, at
+        self._met: Meetings | None = None
         self._pair = Pair("upstream", settings.gateway, settings.service.object)
 
     # --- both ends
@@ -177,10 +178,15 @@ class ServiceProof:
         return ", ".join(f"{name} by {self._settings.source(name)}" for name in names)
 
     def _trials(self, client: ClientEnd, server: ServerEnd) -> Trials:
-        return Trials(self._pair, client, server, self._peers.keys, _SIDES)
+        return Trials(self._pair, client, server, self._peers.keys, _SIDES, met=self._met)
 
-    def named_rows(self) -> Iterator[tuple[Case, Link]]:
-        """Those that depend on the Service's names, or on its workload's certificate: played for each Service."""
+    def named_rows(self, met: Meetings) -> Iterator[tuple[Case, Link]]:
+        """Those that depend on the Service's names, or on its workload's certificate, for each Service.
+
+        Args:
+            met: handshakes with the same impostor, which one Service after the other needs.
+        """
+        self._met = met
         if self._not_reached() is None:
             yield next(self._pair_rows())
             yield from self._name_rows()
