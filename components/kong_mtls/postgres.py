@@ -28,6 +28,7 @@ SERVICE = "kong-postgres"
 _UID = 999  # the user `postgres` of the official image
 _DATA = "/var/lib/postgresql/data"
 _CERTIFICATE = "/etc/postgres-certificate"
+_PASSWORD = "/etc/postgres-password"  # noqa: S105  # where it is mounted
 _TLS_SETTINGS = ("ssl=on", f"ssl_cert_file={_CERTIFICATE}/tls.crt", f"ssl_key_file={_CERTIFICATE}/tls.key")
 
 
@@ -161,6 +162,23 @@ class DevelopmentPostgres(pulumi.ComponentResource):
             opts=child,
         )
 
+    def _environment(
+        self, name: str, args: DevelopmentPostgresArgs, child: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
+        """The ConfigMap with the image's variables (Docker official image `postgres`, "Environment Variables")."""
+        data = {
+            "POSTGRES_USER": "kong",
+            "POSTGRES_DB": "kong",
+            # A directory of its own: a volume's root may hold lost+found, which initdb refuses.
+            "PGDATA": f"{_DATA}/pgdata",
+            "POSTGRES_PASSWORD_FILE": f"{_PASSWORD}/password",
+        }
+        made = kubernetes.core.v1.ConfigMap(
+            f"{name}-env", metadata={"namespace": args["namespace"]}, data=data, opts=child
+        )
+        result: pulumi.Output[str] = made.metadata.apply(lambda metadata: str(metadata.name))
+        return result
+
     def _stateful_set(
         self,
         name: str,
@@ -175,19 +193,12 @@ class DevelopmentPostgres(pulumi.ComponentResource):
             "exec_": {"command": ["pg_isready", "--username=kong", "--dbname=kong"]},
             "period_seconds": 5,
         }
+        environment = self._environment(name, args, child)
         container = {
             "name": "postgres",
             "image": image,
-            "env": [
-                {"name": "POSTGRES_USER", "value": "kong"},
-                {"name": "POSTGRES_DB", "value": "kong"},
-                # A directory of its own: a volume's root may hold lost+found, which initdb refuses.
-                {"name": "PGDATA", "value": f"{_DATA}/pgdata"},
-                {
-                    "name": "POSTGRES_PASSWORD",
-                    "value_from": {"secret_key_ref": {"name": secret_name, "key": "password"}},
-                },
-            ],
+            # Not as a list of its own: Reloader puts a variable into that, and each refresh would show a change.
+            "env_from": [{"config_map_ref": {"name": environment}}],
             "args": [f"-c{setting}" for setting in _TLS_SETTINGS],
             "ports": [{"name": "postgres", "container_port": names.POSTGRES_PORT}],
             "readiness_probe": ready,
@@ -199,6 +210,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
             "volume_mounts": [
                 {"name": "data", "mount_path": _DATA},
                 {"name": "certificate", "mount_path": _CERTIFICATE, "read_only": True},
+                {"name": "password", "mount_path": _PASSWORD, "read_only": True},
             ],
         }
         claim = {
@@ -241,7 +253,8 @@ class DevelopmentPostgres(pulumi.ComponentResource):
                                 "name": "certificate",
                                 # Owned by root with its group: Postgres takes such a key up to mode 0640.
                                 "secret": {"secret_name": certificate["name"], "default_mode": 0o440},
-                            }
+                            },
+                            {"name": "password", "secret": {"secret_name": secret_name, "default_mode": 0o440}},
                         ],
                     },
                 },

@@ -490,11 +490,14 @@ def test_a_development_postgres_is_the_official_image_with_a_volume(stage: Run, 
     claim = workload["spec"]["volumeClaimTemplates"][0]["spec"]
     assert claim["resources"] == {"requests": {"storage": "5Gi"}}
     assert claim["storageClassName"] == "fast"
-    environment = {it["name"]: it for it in pod["containers"][0]["env"]}
-    reference = environment["POSTGRES_PASSWORD"]["valueFrom"]["secretKeyRef"]
-    secret = objects.get("Secret", "kong", reference["name"])
+    environment = objects.get("ConfigMap", "kong", pod["containers"][0]["envFrom"][0]["configMapRef"]["name"])
+    assert environment is not None
+    mounts = {it["mountPath"]: it["name"] for it in pod["containers"][0]["volumeMounts"]}
+    folder, _, key = environment["data"]["POSTGRES_PASSWORD_FILE"].rpartition("/")
+    volume = next(it for it in pod["volumes"] if it["name"] == mounts[folder])
+    secret = objects.get("Secret", "kong", volume["secret"]["secretName"])
     assert secret is not None
-    password = secret_data(secret)[reference["key"]]
+    password = secret_data(secret)[key]
     assert password is not None
     assert len(password) == 32
     assert password.decode() not in str(workload)

@@ -55,7 +55,7 @@ def test_postgres_may_read_its_key(dev: Performance, read: Read) -> None:
     stateful_set = read(dev).get("StatefulSet", "kong", "kong-postgres")
     assert stateful_set is not None
     pod = stateful_set["spec"]["template"]["spec"]
-    (volume,) = [it for it in pod["volumes"] if "secret" in it]
+    (volume,) = [it for it in pod["volumes"] if it["name"] == "certificate"]
     assert volume["secret"]["defaultMode"] == 0o440
     assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
     (mount,) = [it for it in pod["containers"][0]["volumeMounts"] if it["name"] == volume["name"]]

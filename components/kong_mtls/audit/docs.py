@@ -99,15 +99,21 @@ def page(listed: Iterable[Rule]) -> str:
     """The whole page as Markdown."""
     listed = list(listed)
     lines = [_HEAD, "## Overview", "", "| rule | severity | what |", "|---|---|---|"]
-    lines += [f"| [{rule.id}](#{rule.id}) | {rule.severity} | {rule.title} |" for rule in listed]
+    lines += [f"| [{rule.id}](#{rule.id}) | {rule.severity} | {_shown(rule.title)} |" for rule in listed]
     for area, heading in AREAS.items():
         lines += ["", f"## {heading}"]
         for rule in (each for each in listed if each.area == area):
-            lines += ["", f"### {rule.id}", "", f"**{rule.severity}**: {rule.title}", ""]
-            lines += [f"- What happens: {rule.effect}", f"- Fix: {rule.fix}"]
+            lines += ["", f"### {rule.id}", "", f"**{rule.severity}**: {_shown(rule.title)}", ""]
+            lines += [f"- What happens: {_shown(rule.effect)}", f"- Fix: {_shown(rule.fix)}"]
             lines += [f"- Judged from: {'one object' if rule.scope == 'object' else 'the whole set'}"]
-            lines += [f"- Source: {rule.source}"]
+            lines += [f"- Source: {_shown(rule.source)}"]
     return "\n".join(lines) + "\n"
+
+
+def _shown(text: str) -> str:
+    """The text as a reader sees it: `<name>` would be taken for HTML, and vanish, but for code."""
+    parts = text.split("`")
+    return "`".join(part if index % 2 else part.replace("<", "&lt;") for index, part in enumerate(parts))
 
 
 if __name__ == "__main__":

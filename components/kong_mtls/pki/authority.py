@@ -144,7 +144,8 @@ class CertificateAuthority(pulumi.ComponentResource):
                 "certificate_pems": self.certificate_pems,
                 "not_after": self.not_after,
                 "issuing": self.issuing,
-                "signer": self.signer,
+                # Here only its key is secret, not the CA's name: messages have that.
+                "signer": args_of(self.issuing_signer),
                 "applied": self.applied,
             }
         )

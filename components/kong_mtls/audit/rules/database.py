@@ -121,11 +121,12 @@ def _server(context: Context, gateway: Gateway) -> str | None:
 
 @rule(
     "database-name",
-    "error",
-    "Postgres' certificate isn't made out to the host Kong verifies",
-    effect="With pg_ssl_verify Kong refuses the connection: the control plane doesn't start.",
+    "warning",
+    "Postgres' certificate isn't made out to the host Kong connects to",
+    effect="Kong's driver verifies the chain and not the name, so it connects; psql with sslmode=verify-full, and "
+    "whatever else looks at the name, refuses.",
     fix="Issue the server's certificate with the name in pg_host.",
-    source=_CONF,
+    source="Kong/pgmoon, pgmoon/init.lua (`tlshandshake` is called without a server name)",
 )
 def _name(context: Context) -> Iterator[Hit]:
     for gateway in _with_database(context):

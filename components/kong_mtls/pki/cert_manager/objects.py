@@ -120,7 +120,7 @@ def leaf_certificate(
     leaf: Leaf,
     issuer: Mapping[str, Any],
     *,
-    after: pulumi.Output[None],
+    after: pulumi.Output[None] | None = None,
 ) -> dict[str, Any]:
     """A leaf, with a new key at every renewal.
 
@@ -131,10 +131,11 @@ def leaf_certificate(
         issuer: reference to who issues.
         after: what must have resolved before it is asked for.
     """
+    duration = hours(leaf.validity_hours)
     spec: dict[str, Any] = {
         "secretName": name,
         "commonName": leaf.common_name,
-        "duration": after.apply(lambda _: hours(leaf.validity_hours)),
+        "duration": duration if after is None else after.apply(lambda _: duration),
         "renewBefore": hours(leaf.early_renewal_hours) if leaf.early_renewal_hours else _LEAST_RENEWAL,
         "privateKey": private_key(leaf.key, "Always"),
         "usages": usages(leaf),
