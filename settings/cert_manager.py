@@ -119,9 +119,7 @@ class CertManagerSettings:
     reloader: ReloaderArgs | None = None
 
 
-def cert_manager_settings(
-    plain: Mapping[str, Any], namespaces: list[str], found: list[str]
-) -> CertManagerSettings:
+def cert_manager_settings(plain: Mapping[str, Any], namespaces: list[str], found: list[str]) -> CertManagerSettings:
     """The settings of the issuer.
 
     Args:

@@ -15,7 +15,8 @@ from kong_mtls.hybrid_args import HybridServerCertificatesArgs
 from kong_mtls.hybrid_checks import data_planes
 from kong_mtls.pki.authority import CertificateAuthority, CertificateAuthorityArgs
 from kong_mtls.pki.cert_manager.args import with_issuance
-from kong_mtls.pki.signer import SignerArgs, signer_args
+from kong_mtls.pki.signer import signer_args
+from kong_mtls.pki.signing import SignerArgs
 from kong_mtls.routes import ProtectedRouteArgs
 from kong_mtls.sample import EchoSampleArgs
 from kong_mtls.sample import problems as sample_problems

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .network_policies import NetworkPolicies, NetworkPoliciesArgs
     from .pki.authority import CertificateAuthority, CertificateAuthorityArgs
     from .pki.cert_manager.args import IssuanceArgs
-    from .pki.signer import SignerArgs, signer_args
+    from .pki.signer import signer_args
+    from .pki.signing import SignerArgs
     from .postgres import DevelopmentPostgres, DevelopmentPostgresArgs
     from .remote_data_plane import RemoteDataPlane, RemoteDataPlaneArgs
     from .sample import EchoSample, EchoSampleArgs
@@ -124,7 +125,8 @@ _MODULES: Final = {
     "network_policies": "NetworkPolicies NetworkPoliciesArgs",
     "pki.authority": "CertificateAuthority CertificateAuthorityArgs",
     "pki.cert_manager.args": "IssuanceArgs",
-    "pki.signer": "SignerArgs signer_args",
+    "pki.signer": "signer_args",
+    "pki.signing": "SignerArgs",
     "postgres": "DevelopmentPostgres DevelopmentPostgresArgs",
     "remote_data_plane": "RemoteDataPlane RemoteDataPlaneArgs",
     "sample": "EchoSample EchoSampleArgs",

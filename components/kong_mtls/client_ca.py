@@ -29,7 +29,8 @@ from .pki.authority import CertificateAuthority, CertificateAuthorityArgs, bundl
 from .pki.cert_manager.args import AuthorityIssuerArgs, IssuanceArgs, issuer_problems
 from .pki.generations import generations
 from .pki.issue import KEYS, Leaf
-from .pki.signer import SignerArgs, signer_args
+from .pki.signer import signer_args
+from .pki.signing import SignerArgs
 from .resources import child_options
 
 DAY_HOURS = 24

@@ -13,7 +13,8 @@ from .inputs import check_inputs
 from .issued import issued_secret
 from .pki.cert_manager.issuer import Issuer
 from .pki.issue import CLIENT, KEYS, Leaf
-from .pki.signer import SignerArgs, signer
+from .pki.signer import signer
+from .pki.signing import SignerArgs
 from .resources import child_options
 from .server_certificate import check_hosts
 from .trust import trust_bundle

@@ -29,7 +29,7 @@ from .kong_crds import global_plugin, kong_plugin
 from .kong_objects import INGRESS_CLASS
 from .objects import make_secret
 from .outputs import digest
-from .pki.signer import SignerArgs
+from .pki.signing import SignerArgs
 from .resources import child_options
 from .routes import Attachment, ProtectedRouteArgs, route_problems
 from .values.pods import EDITIONS

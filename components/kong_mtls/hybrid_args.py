@@ -10,7 +10,7 @@ from .args import ChartArgs, ImageArgs, PodsArgs, SecretRefArgs, ServiceArgs
 from .cluster_existing import ExistingClusterArgs
 from .cluster_pki import ClusterAuthorityArgs, LeafArgs, RemoteIdentityArgs
 from .pki.cert_manager.args import IssuanceArgs
-from .pki.signer import SignerArgs
+from .pki.signing import SignerArgs
 from .upstream_defaults import CommonUpstreamArgs
 from .values.data_plane import ProxyArgs
 from .values.database import DatabaseTlsArgs, PasswordSecretArgs

@@ -129,7 +129,7 @@ def _policy(  # noqa: PLR0917  # what a policy consists of
     selector: Mapping[str, Any],
     ingress: Sequence[Mapping[str, Any]],
     child: pulumi.ResourceOptions,
-) -> kubernetes.networking.v1.NetworkPolicy:
+) -> "kubernetes.networking.v1.NetworkPolicy":
     return kubernetes.networking.v1.NetworkPolicy(
         resource_name,
         metadata={"name": name, "namespace": namespace},

@@ -34,7 +34,7 @@ def make_secret(
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     opts: pulumi.ResourceOptions,
-) -> kubernetes.core.v1.Secret:
+) -> "kubernetes.core.v1.Secret":
     """A Secret; its values are secret to the engine too.
 
     Args:

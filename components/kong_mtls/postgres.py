@@ -144,7 +144,7 @@ class DevelopmentPostgres(pulumi.ComponentResource):
 
     def _service(
         self, name: str, args: DevelopmentPostgresArgs, child: pulumi.ResourceOptions
-    ) -> kubernetes.core.v1.Service:
+    ) -> "kubernetes.core.v1.Service":
         # Without a running pod there are no endpoints, and the provider would wait for some.
         annotations = {"pulumi.com/skipAwait": "true"}
         return kubernetes.core.v1.Service(

@@ -25,7 +25,7 @@ def kong_release(
     chart: ChartArgs,
     skip_crds: bool,
     opts: pulumi.ResourceOptions,
-) -> kubernetes.helm.v3.Release:
+) -> "kubernetes.helm.v3.Release":
     """A release of the Kong chart.
 
     Raises:
@@ -55,7 +55,7 @@ def helm_release(
     chart: ChartArgs,
     skip_crds: bool = False,
     opts: pulumi.ResourceOptions,
-) -> kubernetes.helm.v3.Release:
+) -> "kubernetes.helm.v3.Release":
     """A ``helm.v3.Release``: unlike client-side rendering it keeps the certificate that a chart makes for its webhook,
     and runs the chart's hooks.
 

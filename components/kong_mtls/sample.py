@@ -15,7 +15,7 @@ from . import names
 from .cluster_pki import LeafArgs
 from .errors import InputError
 from .inputs import check_inputs, check_pinned
-from .pki.signer import SignerArgs
+from .pki.signing import SignerArgs
 from .reloads import checksums, reload_annotations
 from .resources import child_options
 from .routes import PREFIX, ProtectedRouteArgs

@@ -22,7 +22,8 @@ from .objects import tls_secret
 from .outputs import mapped, public
 from .pki import checks, clock
 from .pki.issue import KEYS, SERVER, KeyPair, Leaf
-from .pki.signer import SignerArgs, signer
+from .pki.signer import signer
+from .pki.signing import SignerArgs
 from .pki.x509 import certificates
 from .resources import child_options
 

@@ -15,7 +15,8 @@ from .issued import issued_secret
 from .objects import tls_secret
 from .outputs import together
 from .pki.issue import CLIENT, Leaf
-from .pki.signer import SignerArgs, signer
+from .pki.signer import signer
+from .pki.signing import SignerArgs
 from .resources import child_options
 from .trust import trust_bundle
 from .upstream_pair import given_client_pair
