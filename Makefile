@@ -53,7 +53,7 @@ audit: $(STAMP) ## rules over manifests  FILES="a.yaml dir" [FORMAT=text|json]
 	@$(RUN) audit $(FILES) --format $(FORMAT)
 
 test: $(DEV_STAMP) ## every test that needs neither CLI nor cluster
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 e2e: $(DEV_STAMP) ## the real engine on the cluster of KUBECONFIG; needs `pulumi` on PATH  [CHART_PATH=charts/kong] [WAIT_FOR_PODS=0]
 	@$(BIN)/python -m pytest e2e $(ARGS)
