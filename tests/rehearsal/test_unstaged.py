@@ -127,11 +127,14 @@ def test_a_refusal_is_said_alone_when_the_rest_passes(program: Program) -> None:
 
 
 def test_the_reports_say_it(program: Program) -> None:
-    """On the terminal and in Markdown, before what the rehearsal does know."""
+    """On the terminal, in Markdown and in HTML, before what the rehearsal does know."""
     done = run.rehearse(program.write(OWN).folder, "dev", now=NOW, pass_unstaged=True)
     text = (done.folder / "report.md").read_text("utf-8")
     assert "## Not staged (6)\n\nno stand-in for their type:\n- aws:s3/bucket:Bucket  assets, logs\n" in text
     assert text.index("## Not staged") < text.index("## Links")
+    page = (done.folder / "report.html").read_text("utf-8")
+    assert "- aws:s3/bucket:Bucket  assets, logs</p>" in page
+    assert page.index("<h2>Not staged</h2>") < page.index("<h2>Links</h2>")
     console = Console(width=160, no_color=True, highlight=False, file=StringIO())
     print_terminal(done.report, console)
     printed = console.file.getvalue()  # type: ignore[attr-defined]

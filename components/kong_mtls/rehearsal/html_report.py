@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from kong_mtls.rehearsal import summaries, trust_map
+from kong_mtls.rehearsal import summaries, trust_map, unstaged
 
 _CALENDAR = ((0, "Expired"), (30, "Within 30 days"), (90, "Within 90 days"), (365, "Within a year"))
 _MARKS = {"ok": "\N{CHECK MARK}", "failed": "\N{BALLOT X}", "unproved": "?", "absent": "\N{EN DASH}"}
@@ -27,6 +27,7 @@ def render(report: Mapping[str, Any]) -> str:
         bands=trust_map.bands(report["certificates"]),
         calendar=calendar(report["certificates"]),
         upstreams=upstreams(report["upstreams"]),
+        not_staged=unstaged.lines({item["resource"]: item["type"] for item in report["not_staged"]}),
         marks=_MARKS,
         day=f"{_moment(report['at']):%d %B %Y, %H:%M} UTC",
     )
