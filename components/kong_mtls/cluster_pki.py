@@ -174,6 +174,7 @@ class ClusterPki(pulumi.ComponentResource):
         self.credentials = self._credentials()
         self.issuing = self._authority.issuing
         self.generations = pulumi.Output.from_input(list(self._authority.generations.trusted))
+        self.applied = self._authority.applied
         self.remote_certificate_pems = pulumi.Output.all(**self._sign_remote())
         self.not_after = pulumi.Output.all(**self._ends)
         self.register_outputs(

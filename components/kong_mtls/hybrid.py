@@ -55,7 +55,7 @@ class KongHybrid(pulumi.ComponentResource):
     release_names: pulumi.Output[Sequence[str]]
     """Names of all releases, known once they are installed."""
     cluster_authority: pulumi.Output[Mapping[str, Any]]
-    """pki: `{"generations": [...], "issuing": ...}`, to be given back as `cluster.last_applied`; else empty."""
+    """pki: the CA's generations as applied, to be given back as `cluster.last_applied`; else empty."""
     authorities: pulumi.Output[Mapping[str, Mapping[str, Any]]]
     """Likewise of the other CAs made here, `admin` and `database`: each is its authority's `last_applied`."""
     cluster_trust_pem: pulumi.Output[str]
@@ -320,8 +320,7 @@ class KongHybrid(pulumi.ComponentResource):
         self.cluster_trust_pem = pulumi.Output.from_input("")
         self.remote_certificate_pems = pulumi.Output.from_input({})
         if pki is not None:
-            both = pulumi.Output.all(generations=pki.generations, issuing=pki.issuing)
-            self.cluster_authority = self._applied(both)
+            self.cluster_authority = self._applied(pki.applied)
             self.cluster_trust_pem = pki.trust_pem
             self.remote_certificate_pems = pki.remote_certificate_pems
         self.cluster_not_before, self.cluster_not_after = credentials.not_before, credentials.not_after

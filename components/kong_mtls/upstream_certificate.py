@@ -110,6 +110,7 @@ class GatewayCertificate(pulumi.ComponentResource):
             self.not_after = self.pair.not_after
         self.trust_pem = authority.trust_pem
         self.generations = pulumi.Output.from_input(list(authority.generations.trusted))
+        self.applied = authority.applied
         self.issuing = authority.issuing
         self.register_outputs(
             {
@@ -205,6 +206,7 @@ class UpstreamCertificates(pulumi.ComponentResource):
         self.secret_names = together({key: ref["name"] for key, ref in self.refs.items()})
         self.trust_pem, self.authorities = authority.trust_pem, authority.certificate_pems
         self.generations = pulumi.Output.from_input(list(authority.generations.trusted))
+        self.applied = authority.applied
         self.issuing, self.not_after = authority.issuing, together(ends)
         self.register_outputs(
             {

@@ -134,7 +134,7 @@ class UpstreamMtls(pulumi.ComponentResource):
         return made
 
     def _note(self, side: str, made: GatewayCertificate | UpstreamCertificates) -> None:
-        self._authorities[side] = pulumi.Output.all(generations=made.generations, issuing=made.issuing)
+        self._authorities[side] = made.applied
 
     def _client_secrets(self, namespaces: list[str]) -> dict[str, pulumi.Input[str]]:
         """The Secret with the common pair in each namespace."""

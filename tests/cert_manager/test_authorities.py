@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -302,3 +303,27 @@ def _request(name: str) -> str:
 
 
 REQUEST = _request("west.data-plane")
+
+
+def test_a_generation_that_is_another_certificate(with_cert_manager: Run, root: Path, day: datetime) -> None:
+    """A CA whose Secret was deleted has another key: refused before anybody trusts it, and allowed when asked for."""
+    name = "kong-mtls-dev-kong-cluster-ca-g1"
+    state = with_cert_manager.done.state
+    lost = {urn: it for urn, it in state.resources.items() if not urn.endswith("::kong-cluster-ca-g1")}
+    assert len(lost) == len(state.resources) - 1
+    stack = Stack(root, "dev", day, settings=dict(with_cert_manager.settings), state=replace(state, resources=lost))
+    with pytest.raises(ProgramFailed, match="generation 'g1' is not the CA that was applied under this name"):
+        stack.up()
+    again = ran(stack, settings(skipSteps=True))
+    assert shown(again, "cert-manager", name) != shown(with_cert_manager, "cert-manager", name)
+    assert not stack.preview().changed
+
+
+def test_the_issuer_in_one_step(with_pulumi: Run, root: Path, day: datetime) -> None:
+    """It is allowed, with a word on what it costs and how it can be had without."""
+    stack = after(with_pulumi, root, day)
+    moved = ran(stack, settings())
+    texts = [message.text for message in moved.done.messages]
+    assert any("generation 'g1' came from 'pulumi' and is now made by 'cert-manager'" in text for text in texts)
+    assert all_hold(moved, day)
+    assert not any("came from" in message.text for message in ran(stack).done.messages)

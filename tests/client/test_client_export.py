@@ -152,7 +152,7 @@ def exported(done: Performance, shown: bool = True) -> str:
                 SECRET: "1b47061264138c4ac30d75fd1eb44270",
                 **({"plaintext": text} if shown else {"ciphertext": "v1"}),
             }
-        return item
+        return {key: value(part) for key, part in item.items()} if isinstance(item, dict) else item
 
     resources = [
         {"urn": it.urn, "type": it.type, "outputs": {key: value(item) for key, item in it.outputs.items()}}

@@ -17,9 +17,10 @@ from .cert_manager.args import AuthorityIssuerArgs, IssuanceArgs, issuance, issu
 from .cert_manager.declare import declared
 from .cert_manager.generation import Asked, Maker, given_generation
 from .cert_manager.issuer import Issuer
-from .generations import applied, generations, step_problems
+from .generations import applied, changed_generation, generations, moved_generation, step_problems
 from .issue import KEYS, Signer, ask_for_successor, private_key
 from .signing import SignerArgs, args_of
+from .x509 import certificates
 
 DAY_HOURS = 24
 VALIDITY_HOURS = 3650 * DAY_HOURS
@@ -57,8 +58,9 @@ class CertificateAuthorityArgs(TypedDict):
     """This long before a generation's end every run asks for a new one; default 8760 (365 days). At least the validity
     of the certificates it issues, which can't outlive it."""
     last_applied: NotRequired[pulumi.Input[Mapping[str, Any]]]
-    """`{"generations": [...], "issuing": ...}` as this stack last put out, from a stack reference to itself: a jump
-    over a step of a rotation is then refused before anything of the CA is made."""
+    """`applied` as this stack last put out, from a stack reference to itself: a jump over a step of a rotation is then
+    refused before anything of the CA is made, and a generation that has become another certificate before anybody
+    trusts it."""
     skip_steps: NotRequired[bool]
     """Allow a jump, which drops peers until they restart: for a CA that is stolen or has ended. Default false."""
     intermediate: NotRequired[bool]
@@ -103,7 +105,8 @@ class CertificateAuthority(pulumi.ComponentResource):
     """What issues, for the `authority` of other components; from another language field by field, since a group of
     fields is given in plain. Secret; with `cert_manager` there is no key in it."""
     applied: pulumi.Output[Mapping[str, Any]]
-    """`{"generations": [...], "issuing": ...}`, to be given back as `last_applied`."""
+    """`{"generations": [...], "issuing": ..., "keys": {...}, "issuers": {...}}`, to be given back as
+    `last_applied`."""
 
     def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         """Make the generations."""
@@ -120,6 +123,11 @@ class CertificateAuthority(pulumi.ComponentResource):
             )
         self._allowed = self._allowed_step(where)
         in_cluster = args.get("cert_manager")
+        kept = args.get("kept_in_state") or ()
+        self._issuers = {
+            generation: "pulumi" if in_cluster is None or generation in kept else "cert-manager"
+            for generation in self.generations.trusted
+        }
         for field in ("issuers", "kept_in_state"):
             if in_cluster is None and args.get(field):
                 raise InputError(f"{where}: {field} is for cert-manager; it needs cert_manager")
@@ -131,13 +139,14 @@ class CertificateAuthority(pulumi.ComponentResource):
         self.issuing_signer = made[self.generations.issuing].signer
         self.signer = pulumi.Output.secret(args_of(self.issuing_signer))
         self.intermediates = 1 if args.get("intermediate") else 0
-        self.roots = {generation: one.root_pem for generation, one in made.items()}
+        self.roots = {generation: self._as_applied(generation, one.root_pem, where) for generation, one in made.items()}
         self.trust_pem = pulumi.Output.all(*self.roots.values()).apply(bundle)
         self.certificate_pems = pulumi.Output.all(**self.roots)
         self.not_after = pulumi.Output.all(**{generation: one.not_after for generation, one in made.items()})
         self.issuing = pulumi.Output.from_input(self.generations.issuing)
         trusted = list(self.generations.trusted)
-        self.applied = pulumi.Output.all(generations=trusted, issuing=self.issuing)
+        keys = {generation: pem.apply(key_of) for generation, pem in self.roots.items()}
+        self.applied = pulumi.Output.all(generations=trusted, issuing=self.issuing, keys=keys, issuers=self._issuers)
         self.register_outputs(
             {
                 "trust_pem": self.trust_pem,
@@ -162,6 +171,24 @@ class CertificateAuthority(pulumi.ComponentResource):
                 raise InputError("; ".join(problems))
 
         return pulumi.Output.from_input(last).apply(check)
+
+    def _as_applied(self, generation: str, pem: pulumi.Output[str], where: str) -> pulumi.Output[str]:
+        """A generation's certificate, if it is still the one that was applied under its name."""
+        last = self._args.get("last_applied")
+        if last is None or self._args.get("skip_steps"):
+            return pem
+
+        def check(both: Sequence[Any]) -> str:
+            moved = moved_generation(both[1], generation, self._issuers[generation], where)
+            if moved is not None:
+                pulumi.log.warn(moved, self)
+                return str(both[0])
+            problem = changed_generation(both[1], generation, key_of(both[0]), where)
+            if problem is not None:
+                raise InputError(problem)
+            return str(both[0])
+
+        return pulumi.Output.from_input(public(pulumi.Output.all(pem, last).apply(check)))
 
     def _in_cluster(self, name: str, given: IssuanceArgs, where: str) -> dict[str, _Generation]:
         """The generations as cert-manager makes them, or as issuers of the user's own are."""
@@ -275,6 +302,11 @@ class CertificateAuthority(pulumi.ComponentResource):
             pem,
             public(certificate.validity_end_time),
         )
+
+
+def key_of(pem: str) -> str:
+    """SHA-256 of a generation's public key."""
+    return certificates(pem, "the CA's certificate")[0].key_fingerprint
 
 
 def link_authority(

@@ -79,3 +79,43 @@ def applied(last: Mapping[str, Any] | None) -> Generations | None:
     if not last or not last.get("generations") or not last.get("issuing"):
         return None
     return Generations(tuple(str(name) for name in last["generations"]), str(last["issuing"]))
+
+
+def changed_generation(last: Mapping[str, Any] | None, name: str, key: str, what: str) -> str | None:
+    """Why a generation can't be trusted under its name any more: it has another key than was applied.
+
+    What the applied one has issued would fail at peers that trust the other. It happens when a CA's Secret is deleted
+    in the cluster (cert-manager makes another key, whatever its rotation policy says), or when a name is used again.
+
+    Args:
+        last: what the stack last put out.
+        name: the generation.
+        key: SHA-256 of its public key now.
+        what: how to name the CA in messages.
+    """
+    known = ((last or {}).get("keys") or {}).get(name)
+    if known is None or known == key:
+        return None
+    return (
+        f"{what}: generation {name!r} is not the CA that was applied under this name: its Secret was deleted or "
+        "changed, or the name is used again; put the Secret back from a backup, or add a new generation and issue from "
+        "it (skip_steps takes the new key, and drops peers until all have restarted)"
+    )
+
+
+def moved_generation(last: Mapping[str, Any] | None, name: str, issuer: str, what: str) -> str | None:
+    """A word on a generation that another issuer makes anew under its name, as a switch of issuer in one step does.
+
+    Args:
+        last: what the stack last put out.
+        name: the generation.
+        issuer: who makes it now.
+        what: how to name the CA in messages.
+    """
+    before = ((last or {}).get("issuers") or {}).get(name)
+    if before is None or before == issuer:
+        return None
+    return (
+        f"{what}: generation {name!r} came from {before!r} and is now made by {issuer!r}, with another key: peers "
+        "refuse each other until all have restarted; to move without that, keep it (kept_in_state) and add a generation"
+    )

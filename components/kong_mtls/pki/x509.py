@@ -23,6 +23,7 @@ _USAGES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: "client_auth",
     ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "any",
 }
+_PUBLIC = serialization.PublicFormat.SubjectPublicKeyInfo
 _KEY_USAGES = (
     "digital_signature",
     "content_commitment",
@@ -51,6 +52,7 @@ class Facts:
         path_length: how many CAs may follow, None for no limit.
         self_signed: issued and signed by its own key.
         fingerprint: SHA-256 of the DER form, 64 hex digits.
+        key_fingerprint: SHA-256 of the public key (SubjectPublicKeyInfo), 64 hex digits.
     """
 
     pem: str
@@ -74,6 +76,12 @@ class Facts:
     def allows(self, usage: str) -> bool:
         """Whether the certificate may be used as ``server_auth`` or ``client_auth``."""
         return self.extended_usages is None or usage in self.extended_usages or "any" in self.extended_usages
+
+    @property
+    def key_fingerprint(self) -> str:
+        """The same for every certificate of one key: what it has signed verifies under any of them."""
+        key = self.certificate.public_key()
+        return hashlib.sha256(key.public_bytes(serialization.Encoding.DER, _PUBLIC)).hexdigest()
 
 
 def certificates(pem: str, what: str) -> list[Facts]:
