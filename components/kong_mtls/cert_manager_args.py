@@ -78,8 +78,8 @@ class ReloaderArgs(TypedDict):
     """Name of the Helm release; default `reloader`."""
     strategy: NotRequired[str]
     """What it changes in a workload: `env-vars` (default) puts a digest of the Secret into the container, so that it
-    also finds what changed while it was away; its first start rolls each workload once. `annotations` marks the pod
-    template, and sees changes only while it runs."""
+    also finds what changed while it was away; its first start rolls each workload once per Secret. `annotations` marks
+    the pod template, and sees changes only while it runs."""
     replicas: NotRequired[int]
     """Default 1."""
     monitoring: NotRequired[MonitoringArgs]
