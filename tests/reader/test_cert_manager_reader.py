@@ -155,7 +155,7 @@ def test_a_circle_of_issuers_ends() -> None:
         ([release("cert-manager", "security")], {"security"}),
         ([release("cert-manager", "security", clusterResourceNamespace="cas")], {"cas"}),
         ([release("cert-manager", "security", namespace="certs")], {"certs"}),
-        ([release("oci://quay.io/jetstack/charts/cert-manager", "security")], {"security"}),
+        ([release("oci://charts.example.com/mirror/cert-manager", "security")], {"security"}),
     ],
 )
 def test_where_cluster_issuers_read(shown: list[Any], namespaces: set[str]) -> None:

@@ -213,7 +213,7 @@ WITH = {"crds": {"enabled": True}}
         'certificate("leaf", "mine", "apps", opts=after(Installed("cm", values=WITH)))',
         'certificate("leaf", "mine", "apps", opts=after(Installed("cm", values=WITH).release))',
         'certificate("leaf", "mine", "apps", opts=after(Installed("cm", values={"installCRDs": True})))',
-        'Inside("leaf", after(Installed("cm", "oci://quay.io/jetstack/charts/cert-manager", WITH)))',
+        'Inside("leaf", after(Installed("cm", "oci://charts.example.com/mirror/cert-manager", WITH)))',
         'cm = Installed("cm", values=WITH)\nspace = k8s.core.v1.Namespace("apps", metadata={"name": "apps"}, '
         'opts=after(cm))\ncertificate("leaf", "mine", space.metadata["name"])',
         'cm = Installed("cm", values=WITH)\nprovider = k8s.Provider("p", opts=after(cm))\n'
