@@ -255,7 +255,10 @@ def test_a_rotation_of_the_gateways_ca_tells_workloads_first(stage: Stage, first
         pem = (objects.get("ConfigMap", namespace, name) or {})["data"]["ca.crt"]
         common_names = [one.common_name for one in certificates(pem, name)]
         assert common_names == ["kong gateway client g1", "kong gateway client g2"]
-    assert added.exports["authorities"]["gateway"] == {"generations": ["g1", "g2"], "issuing": "g1"}
+    gateway = added.exports["authorities"]["gateway"]
+    assert (gateway["generations"], gateway["issuing"]) == (["g1", "g2"], "g1")
+    assert sorted(gateway["keys"]) == ["g1", "g2"]
+    assert gateway["keys"]["g1"] == first.exports["authorities"]["gateway"]["keys"]["g1"]
 
 
 def test_a_jump_over_a_step_of_a_rotation_is_refused(stage: Stage, first: Performance) -> None:
