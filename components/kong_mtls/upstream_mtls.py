@@ -78,7 +78,6 @@ class UpstreamMtls(pulumi.ComponentResource):
         warning = unverified(args["services"])
         if warning is not None:
             pulumi.log.warn(f"{self._where}: {warning}", self)
-        self._annotated: list[pulumi.Output[str]] = []
         self._authorities: dict[str, pulumi.Output[Mapping[str, Any]]] = {}
         pair_namespaces, trust_namespaces = namespaces_of(args["services"])
         self._gateway: GatewayCertificate | None = None
@@ -267,7 +266,7 @@ class UpstreamMtls(pulumi.ComponentResource):
             if not service.get("patch", True):
                 self.unpatched[key_of(service)] = annotations
                 continue
-            made = patches.annotate(
+            patches.annotate(
                 # With a dot, which neither name has, no two Services have the same.
                 f"{self._prefix}-{namespace}.{name}",
                 "Service",
@@ -277,7 +276,6 @@ class UpstreamMtls(pulumi.ComponentResource):
                 take_over=service.get("take_over", False),
                 after=routes,
             )
-            self._annotated.append(made.id)
 
     def _export(self, client: Mapping[str, pulumi.Input[str]]) -> None:
         pair, servers, gateway_pem = self.pair, self._servers, self._gateway_pem()
@@ -290,9 +288,6 @@ class UpstreamMtls(pulumi.ComponentResource):
         self.gateway_trust_names = together({key: ref["name"] for key, ref in self.gateway_trust_refs.items()})
         self.server_secret_names = servers.secret_names if servers is not None else together({})
         self.authorities = together(self._authorities)
-        if self._authorities and self._annotated:
-            # Once those who go by them do: after a failed update they are not yet applied.
-            self.authorities = pulumi.Output.all(self.authorities, *self._annotated).apply(lambda values: values[0])
         self.register_outputs(
             {
                 "annotations": self.annotations,
