@@ -23,7 +23,7 @@ from kong_mtls.license import check_license, read_license
 from kong_mtls.pki.cert_manager.separation import issuers_problems, separation_problems
 from kong_mtls.pki.issue import CLIENT, SERVER
 
-from . import cert_manager, client, hybrid, model
+from . import cert_manager, client, common, hybrid, model
 from .cert_manager import CertManagerSettings, cert_manager_settings
 from .client import with_clients
 from .references import connect, connect_clients, connect_upstream
@@ -47,7 +47,7 @@ HOURS = 24
 _HYBRID: dict[str, Any] = {
     "edition": hybrid.Edition,
     "image": hybrid.Image,
-    "chart": hybrid.Chart,
+    "chart": common.Chart,
     "license": hybrid.License,
     "cluster": hybrid.Cluster,
     "controlPlane": hybrid.ControlPlane,

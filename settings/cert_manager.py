@@ -10,6 +10,7 @@ from kong_mtls import CertManagerArgs, IssuanceArgs, ReloaderArgs
 from kong_mtls.cert_manager import problems, reloader_problems
 from kong_mtls.pki.cert_manager.args import issuance_problems
 
+from .common import Chart
 from .model import Model
 
 Issuer = Literal["pulumi", "cert-manager"]
@@ -17,18 +18,6 @@ PULUMI, CERT_MANAGER = get_args(Issuer)
 
 _ISSUANCE = ("namespace", "name_prefix", "renewal", "service_account", "timeout_seconds")
 _OWN = ("name_prefix", "renewal", "timeout_seconds")
-
-
-class AddonChart(Model):
-    """A chart, and how it is installed."""
-
-    version: str | None = None
-    repository: str | None = None
-    path: str | None = None
-    wait_for_pods: bool | None = None
-    timeout_seconds: int | None = None
-    atomic: bool | None = None
-    cleanup_on_fail: bool | None = None
 
 
 class Monitoring(Model):
@@ -45,7 +34,7 @@ class Addon(Model):
     install: bool | None = None
     replicas: int | None = None
     skip_crds: bool | None = None
-    chart: AddonChart | None = None
+    chart: Chart | None = None
     values: dict[str, Any] | None = None
 
 
@@ -66,7 +55,7 @@ class Reloader(Model):
     strategy: str | None = None
     replicas: int | None = None
     namespaces: list[str] | None = None
-    chart: AddonChart | None = None
+    chart: Chart | None = None
     values: dict[str, Any] | None = None
 
 
@@ -81,7 +70,7 @@ class CertManager(Model):
     skip_crds: bool | None = None
     keep_crds: bool | None = None
     monitoring: Monitoring | None = None
-    chart: AddonChart | None = None
+    chart: Chart | None = None
     values: dict[str, Any] | None = None
     trust_manager: TrustManager | None = None
     approver_policy: Addon | None = None
@@ -89,15 +78,6 @@ class CertManager(Model):
     renewal: str | None = None
     name_prefix: str | None = None
     timeout_seconds: int | None = Field(default=None, ge=1)
-
-
-class AuthorityIssuer(Model):
-    """An issuer of the user's own that a generation is."""
-
-    name: str
-    kind: str | None = None
-    group: str | None = None
-    trust_pem: str
 
 
 SECTIONS: dict[str, Any] = {"issuer": Issuer, "certManager": CertManager}

@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import Field
-
 from kong_mtls import InputError, IssuanceArgs, KongHybridArgs
 from kong_mtls.client_ca import ClientCa, ClientCaArgs
 from kong_mtls.client_mtls import OF_PLUGIN, ClientMtlsArgs, problems
@@ -22,15 +20,14 @@ from kong_mtls.sample import EchoSampleArgs
 from kong_mtls.sample import problems as sample_problems
 from kong_mtls.values.pods import gateway_version
 
-from .cert_manager import AuthorityIssuer
-from .hybrid import Leaf
-from .model import Model, in_hours
+from .common import KeyedAuthority, Leaf
+from .model import Model
 
 NAMESPACE = "kong-clients"
 
 
-class Authority(Model):
-    """A CA made here."""
+class NamedAuthority(KeyedAuthority):
+    """A CA whose subject can be chosen."""
 
     common_name: str | None = None
     organization: str | None = None
@@ -38,22 +35,9 @@ class Authority(Model):
     locality: str | None = None
     province: str | None = None
     country: str | None = None
-    generations: list[str] | None = None
-    issuing: str | None = None
-    key: str | None = None
-    validity_days: int | None = Field(default=None, ge=1, le=36500)
-    successor_days: int | None = Field(default=None, ge=1, le=36500)
-    intermediate: bool | None = None
-    skip_steps: bool | None = None
-    issuers: dict[str, AuthorityIssuer] | None = None
-    kept_in_state: list[str] | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """As given, lifetimes in hours."""
-        return in_hours(super().arguments())
 
 
-class GeneratedCa(Authority):
+class GeneratedCa(NamedAuthority):
     """A CA made here for client certificates."""
 
     ids: dict[str, str] | None = None
@@ -162,7 +146,7 @@ class ClientMtls(Model):
 class ServerCertificates(Model):
     """The certificates that the gateway shows to clients."""
 
-    authority: Authority | None = None
+    authority: NamedAuthority | None = None
     leaf: Leaf | None = None
 
 

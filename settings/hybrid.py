@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from .cert_manager import AuthorityIssuer
+from .common import Authority, Leaf
 from .model import Model, Secret, in_hours
 
 Edition = Literal["enterprise", "oss"]
@@ -19,53 +19,12 @@ class Image(Model):
     pull_secrets: list[str] | None = None
 
 
-class Chart(Model):
-    """The chart and how it is installed."""
-
-    version: str | None = None
-    repository: str | None = None
-    path: str | None = None
-    wait_for_pods: bool | None = None
-    timeout_seconds: int | None = None
-    atomic: bool | None = None
-    cleanup_on_fail: bool | None = None
-
-
 class License(Model):
     """The Enterprise licence."""
 
     data: Secret | None = None
     file: str | None = None
     existing_secret: str | None = None
-
-
-class ClusterAuthority(Model):
-    """The CA of the cluster link."""
-
-    generations: list[str] | None = None
-    issuing: str | None = None
-    validity_days: int | None = Field(default=None, ge=1, le=36500)
-    successor_days: int | None = Field(default=None, ge=1, le=36500)
-    intermediate: bool | None = None
-    skip_steps: bool | None = None
-    issuers: dict[str, AuthorityIssuer] | None = None
-    kept_in_state: list[str] | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """As given, lifetimes in hours."""
-        return in_hours(super().arguments())
-
-
-class Leaf(Model):
-    """Lifetime and keys of certificates."""
-
-    validity_days: int | None = Field(default=None, ge=1, le=36500)
-    early_renewal_days: int | None = Field(default=None, ge=0, le=36500)
-    key_generation: str | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """As given, lifetimes in hours."""
-        return in_hours(super().arguments())
 
 
 class RemoteDataPlane(Model):
@@ -103,7 +62,7 @@ class Cluster(Model):
     certificate_pem: str | None = None
     private_key_pem: Secret | None = None
     existing_secret: str | None = None
-    authority: ClusterAuthority | None = None
+    authority: Authority | None = None
     leaf: Leaf | None = None
     server_names: list[str] | None = None
     remote_data_planes: list[RemoteDataPlane] | None = None
@@ -224,7 +183,7 @@ class DataPlane(Model):
 class Admin(Model):
     """The link between ingress controller and Admin API."""
 
-    authority: ClusterAuthority | None = None
+    authority: Authority | None = None
     leaf: Leaf | None = None
 
 
@@ -241,7 +200,7 @@ class DevelopmentPostgres(Model):
     image: str | None = None
     storage: str | None = None
     storage_class: str | None = None
-    authority: ClusterAuthority | None = None
+    authority: Authority | None = None
     leaf: Leaf | None = None
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import Field
-
 from kong_mtls import InputError, KongHybridArgs, UpstreamMtls, UpstreamMtlsArgs
 from kong_mtls.cluster_existing import end_problems
 from kong_mtls.hybrid_checks import data_planes
@@ -18,27 +16,8 @@ from kong_mtls.upstream_checks import problems
 from kong_mtls.upstream_defaults import CommonUpstreamArgs
 from kong_mtls.values.pods import gateway_version
 
-from .cert_manager import AuthorityIssuer
-from .hybrid import Leaf
-from .model import Model, Secret, in_hours
-
-
-class UpstreamAuthority(Model):
-    """A CA for one side of the link."""
-
-    generations: list[str] | None = None
-    issuing: str | None = None
-    key: str | None = None
-    validity_days: int | None = Field(default=None, ge=1, le=36500)
-    successor_days: int | None = Field(default=None, ge=1, le=36500)
-    intermediate: bool | None = None
-    skip_steps: bool | None = None
-    issuers: dict[str, AuthorityIssuer] | None = None
-    kept_in_state: list[str] | None = None
-
-    def arguments(self) -> dict[str, Any]:
-        """As given, lifetimes in hours."""
-        return in_hours(super().arguments())
+from .common import KeyedAuthority, Leaf
+from .model import Model, Secret
 
 
 class UpstreamService(Model):
@@ -64,7 +43,7 @@ class GatewayCertificate(Model):
 
     common_name: str | None = None
     dns_names: list[str] | None = None
-    authority: UpstreamAuthority | None = None
+    authority: KeyedAuthority | None = None
     leaf: Leaf | None = None
 
 
@@ -103,7 +82,7 @@ class UpstreamServers(Model):
     """Certificates for workloads, issued here."""
 
     services: list[ServerCertificate] | None = None
-    authority: UpstreamAuthority | None = None
+    authority: KeyedAuthority | None = None
     leaf: Leaf | None = None
 
 
